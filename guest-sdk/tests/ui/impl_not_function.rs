@@ -1,0 +1,6 @@
+struct Run;
+
+#[mainworker::job]
+impl Run {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use mainworker::Failure;
+
+#[mainworker::job]
+fn run() -> Result<(), Failure> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[mainworker::job]
+struct Run {
+    payload: String,
+}
+
+fn main() {}

@@ -1,0 +1,102 @@
+//! Whether this source may run this job with this payload: the last checks at the door.
+//!
+//! The order is fixed, and the first check that fails is the one reported: size, syntax, shape ([`Envelope::parse`](crate::envelope::Envelope::parse)), job
+//! known ([`crate::catalog::Catalog::resolve`]), then here source, payload against schema, configuration. Each step takes
+//! the type that the one before gave, so that a skipped check does not compile; [`Admitted`] has no other maker.
+
+use crate::catalog::{KnownJob, Revision};
+use crate::configuration::{self, Granted};
+use crate::rejection::{JsonProblem, Rejection};
+use secrecy::SecretString;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// An envelope that passed every check at the door, with what its attempts are given.
+#[derive(Debug)]
+pub struct Admitted {
+    revision: Arc<Revision>,
+    source: String,
+    payload: String,
+    configuration: Granted,
+}
+
+impl Admitted {
+    /// The revision pinned for it.
+    pub fn revision(&self) -> &Arc<Revision> {
+        &self.revision
+    }
+
+    /// Who asked.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The payload as written.
+    pub fn payload(&self) -> &str {
+        &self.payload
+    }
+
+    /// The granted part of the configuration.
+    pub fn configuration(&self) -> &Granted {
+        &self.configuration
+    }
+}
+
+struct SourceAllowed(KnownJob);
+struct PayloadValid(KnownJob);
+
+/// Checks source, payload and configuration. `host` gives the host's value of a configuration key.
+///
+/// # Errors
+/// `source_not_allowed`, `payload_invalid` or `missing_configuration`, whichever comes first.
+pub fn admit(
+    known: KnownJob,
+    host: &dyn Fn(&str) -> Option<SecretString>,
+) -> Result<Admitted, Rejection> {
+    check_source(known).and_then(check_payload).and_then(|valid| configure(valid, host))
+}
+
+fn check_source(known: KnownJob) -> Result<SourceAllowed, Rejection> {
+    let manifest = known.revision.manifest();
+    if manifest.schedulable_by.iter().any(|allowed| allowed == known.envelope.source()) {
+        return Ok(SourceAllowed(known));
+    }
+    Err(Rejection::SourceNotAllowed {
+        job: manifest.job.name.to_string(),
+        source_name: known.envelope.source().chars().take(80).collect(),
+        allowed: manifest.schedulable_by.clone(),
+    })
+}
+
+fn check_payload(SourceAllowed(known): SourceAllowed) -> Result<PayloadValid, Rejection> {
+    let Some(schema) = known.revision.payload_schema() else { return Ok(PayloadValid(known)) };
+    // The envelope's syntax was checked; what can still fail is a number no reader can hold.
+    let payload: Value = serde_json::from_str(known.envelope.job_payload()).map_err(|error| {
+        let problem = JsonProblem::Syntax(error.to_string());
+        Rejection::MalformedJson { problem, line: error.line(), column: error.column() }
+    })?;
+    let misfits = schema.misfits(&payload);
+    match misfits.first() {
+        None => Ok(PayloadValid(known)),
+        Some(first) => Err(Rejection::PayloadInvalid {
+            job: known.revision.manifest().job.name.to_string(),
+            pointer: format!("/jobPayload{}", first.pointer),
+            expected: first.expected.clone(),
+            found: first.found.clone(),
+            more: misfits.len() - 1,
+        }),
+    }
+}
+
+fn configure(
+    PayloadValid(KnownJob { envelope, revision }): PayloadValid,
+    host: &dyn Fn(&str) -> Option<SecretString>,
+) -> Result<Admitted, Rejection> {
+    let keys = &revision.manifest().configuration;
+    let configuration = configuration::grant(keys, &envelope, host).map_err(|key| {
+        let from = keys.get(&key).map(|grant| grant.from).unwrap_or_default();
+        Rejection::MissingConfiguration { job: revision.manifest().job.name.to_string(), key, from }
+    })?;
+    let (source, payload) = (envelope.source().to_owned(), envelope.job_payload().to_owned());
+    Ok(Admitted { source, payload, configuration, revision })
+}

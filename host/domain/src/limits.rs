@@ -1,0 +1,357 @@
+//! Every limit on what a client, a job author or a guest controls, with its unit and its reason.
+//!
+//! Two kinds. The constants at the top bound what is read at all; they are the same for every job. The [`LIMITS`] bound
+//! one attempt: each has a default, a ceiling that the host's settings may move, and a name ([`Limit`]) that an attempt
+//! stopped by it is reported with. A manifest may ask for more than the default, never for more than the ceiling.
+
+use crate::quantity::{format_bytes, format_ms, parse_bytes, parse_ms};
+use crate::table::{Table, TableError};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Bytes of a whole envelope. Four times what its parts may have, so that white space is never the reason.
+pub const ENVELOPE_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of `jobPayload` as written. A payload says what to do; data goes through mounts.
+pub const PAYLOAD_BYTES_MAX: u64 = 256 << 10;
+/// Bytes of `configuration` as written.
+pub const CONFIGURATION_BYTES_MAX: u64 = 64 << 10;
+/// Levels of nesting in an envelope. Readers of JSON recurse; half of what serde_json itself allows.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Bytes of a module file. Compiling takes time and memory in proportion and cannot be interrupted; a Python
+/// interpreter with its library is 20 MiB.
+pub const MODULE_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of the manifest section in a module: a manifest and two schemas.
+pub const MANIFEST_SECTION_BYTES_MAX: u64 = 256 << 10;
+/// Bytes of one schema. Large enough for a hundred fields with descriptions.
+pub const SCHEMA_BYTES_MAX: u64 = 64 << 10;
+/// Sub-schemas that checking one value may visit, every `$ref` written out. Without it a few kilobytes of nested
+/// references would cost more than the lifetime of the host.
+pub const SCHEMA_NODES_MAX: usize = 4_000;
+/// Entries of a list in a manifest (sources, mounts, origins, jobs). More is a generator gone wrong.
+pub const MANIFEST_ENTRIES_MAX: usize = 64;
+/// Keys under `[configuration]` of a manifest.
+pub const CONFIGURATION_KEYS_MAX: usize = 128;
+/// Bytes of one configuration value from a provider; as much as a whole envelope's configuration.
+pub const CONFIGURATION_VALUE_BYTES_MAX: u64 = CONFIGURATION_BYTES_MAX;
+/// Milliseconds between two looks at what runs outside wasm: the free space of writable mounts.
+pub const WATCH_INTERVAL_MS: u64 = 250;
+/// Milliseconds between two ticks of the epoch, at which a guest that computes is looked at.
+pub const EPOCH_TICK_MS: u64 = 10;
+/// Milliseconds that an attempt may take to notice its wall deadline before it is dropped where it is. More than a
+/// tick and a scheduling delay, so that the guest's own backtrace is usually there.
+pub const WALL_GRACE_MS: u64 = 200;
+/// Bytes of one text that a guest gives to progress, of a failure's message or of one log line; the rest is cut.
+pub const TEXT_BYTES_MAX: usize = 8 << 10;
+/// Seconds that a guest can ask to be retried after: 30 days, the longest a task may wait.
+pub const RETRY_AFTER_MS_MAX: u64 = 30 * 24 * 3_600_000;
+/// Attempts at a task that a manifest may ask for.
+pub const ATTEMPTS_MAX: u32 = 100;
+
+const _: () = assert!(PAYLOAD_BYTES_MAX + CONFIGURATION_BYTES_MAX < ENVELOPE_BYTES_MAX);
+const _: () = assert!(2 * SCHEMA_BYTES_MAX < MANIFEST_SECTION_BYTES_MAX);
+
+/// A limit on one attempt. Its name is what `job.toml` and the settings call it under `[limits]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Limit {
+    /// Time from start to end.
+    Wall,
+    /// Time on a processor, inside the sandbox.
+    Cpu,
+    /// Linear memory, all of the attempt's together.
+    Memory,
+    /// Elements of all tables together.
+    TableElements,
+    /// Instances inside the component.
+    Instances,
+    /// Open handles: files, streams, timers.
+    ResourceHandles,
+    /// What one call to the host may carry.
+    HostCall,
+    /// Random bytes that one call may ask for.
+    Random,
+    /// The result.
+    Output,
+    /// The log, stdout and stderr included.
+    Log,
+    /// Lines of the log.
+    LogLines,
+    /// Progress reports shown.
+    Progress,
+    /// Free space that a writable mount must keep.
+    FreeSpace,
+}
+
+/// What a limit is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Bytes, written `64MiB`.
+    Bytes,
+    /// Milliseconds, written `15m`.
+    Milliseconds,
+    /// A number of things.
+    Count,
+}
+
+/// One row of [`LIMITS`].
+#[derive(Clone, Copy, Debug)]
+pub struct LimitSpec {
+    /// Which limit.
+    pub limit: Limit,
+    /// Its key under `[limits]`.
+    pub key: &'static str,
+    /// The code of an attempt that was stopped by it.
+    pub code: &'static str,
+    /// What it is counted in.
+    pub unit: Unit,
+    /// The least value that can be meant.
+    pub least: u64,
+    /// What a job gets that asks for nothing.
+    pub default: u64,
+    /// The most a job can ask for, unless the settings say otherwise.
+    pub ceiling: u64,
+    /// Whether a manifest may ask for it; the others are the host's alone.
+    pub in_manifest: bool,
+    /// What happens at the limit, and why it is where it is.
+    pub reason: &'static str,
+}
+
+const MIB: u64 = 1 << 20;
+const SECOND: u64 = 1_000;
+const HOUR: u64 = 3_600_000;
+
+/// All limits on one attempt.
+#[rustfmt::skip]
+pub const LIMITS: [LimitSpec; 13] = [
+    LimitSpec { limit: Limit::Wall, key: "wall", code: "wall_ms", unit: Unit::Milliseconds, least: 1, default: 60 * SECOND, ceiling: 24 * HOUR, in_manifest: true,
+        reason: "the attempt ends as timed-out; a minute is long for most jobs and short for somebody who waits" },
+    LimitSpec { limit: Limit::Cpu, key: "cpu", code: "cpu_ms", unit: Unit::Milliseconds, least: 1, default: 10 * SECOND, ceiling: 24 * HOUR, in_manifest: true,
+        reason: "the attempt ends as over-cpu; a job that computes longer should say so. File access on other threads is not counted" },
+    LimitSpec { limit: Limit::Memory, key: "memory", code: "memory_bytes", unit: Unit::Bytes, least: MIB, default: 64 * MIB, ceiling: 1024 * MIB, in_manifest: true,
+        reason: "the attempt ends as out-of-memory; the ceiling is also the size of a pooled memory slot" },
+    LimitSpec { limit: Limit::TableElements, key: "table-elements", code: "table_elements", unit: Unit::Count, least: 1_000, default: 100_000, ceiling: 1_000_000, in_manifest: true,
+        reason: "8 bytes of host memory each; a Rust job has a few hundred, an interpreter some ten thousand" },
+    LimitSpec { limit: Limit::Instances, key: "instances", code: "instances", unit: Unit::Count, least: 8, default: 64, ceiling: 256, in_manifest: true,
+        reason: "a Rust job has four; composed components have a few more" },
+    LimitSpec { limit: Limit::ResourceHandles, key: "resource-handles", code: "resource_handles", unit: Unit::Count, least: 16, default: 10_000, ceiling: 100_000, in_manifest: true,
+        reason: "each is a host object, often a file descriptor" },
+    LimitSpec { limit: Limit::HostCall, key: "host-call", code: "host_call_bytes", unit: Unit::Bytes, least: 64 << 10, default: 16 * MIB, ceiling: 128 * MIB, in_manifest: true,
+        reason: "the host copies what a call carries before it looks at it" },
+    LimitSpec { limit: Limit::Random, key: "random", code: "random_bytes", unit: Unit::Bytes, least: 64, default: MIB, ceiling: 64 * MIB, in_manifest: true,
+        reason: "made in host memory before the guest gets them" },
+    LimitSpec { limit: Limit::Output, key: "output", code: "output_bytes", unit: Unit::Bytes, least: 2, default: MIB, ceiling: 16 * MIB, in_manifest: true,
+        reason: "results are stored with the task and shown; data goes through mounts" },
+    LimitSpec { limit: Limit::Log, key: "log", code: "log_bytes", unit: Unit::Bytes, least: 1 << 10, default: MIB, ceiling: 16 * MIB, in_manifest: true,
+        reason: "kept with the attempt; further lines are counted, the attempt goes on" },
+    LimitSpec { limit: Limit::LogLines, key: "log-lines", code: "log_lines", unit: Unit::Count, least: 10, default: 10_000, ceiling: 100_000, in_manifest: true,
+        reason: "as for log: further lines are counted, the attempt goes on" },
+    LimitSpec { limit: Limit::Progress, key: "progress", code: "progress_per_second", unit: Unit::Count, least: 1, default: 10, ceiling: 100, in_manifest: false,
+        reason: "reports a second that are shown; between them only the newest is kept, the attempt goes on" },
+    LimitSpec { limit: Limit::FreeSpace, key: "free-space", code: "free_space_bytes", unit: Unit::Bytes, least: 0, default: 64 * MIB, ceiling: u64::MAX, in_manifest: false,
+        reason: "free bytes that a writable mount's file system keeps; below it the attempt is refused or stopped, so that a job cannot fill the host's disk" },
+];
+
+impl Limit {
+    /// The row of this limit.
+    pub fn spec(self) -> &'static LimitSpec {
+        // The order of the rows is the order of the variants; a test holds it so.
+        &LIMITS[self as usize]
+    }
+
+    /// `value` as a person would write it.
+    pub fn format(self, value: u64) -> String {
+        match self.spec().unit {
+            Unit::Bytes => format_bytes(value),
+            Unit::Milliseconds => format_ms(value),
+            Unit::Count => value.to_string(),
+        }
+    }
+}
+
+/// Values for some limits, as a manifest or the settings give them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitValues(BTreeMap<Limit, u64>);
+
+impl LimitValues {
+    /// Reads a `[limits]` table. `manifest` says whether a job asks (then the host's own limits are unknown keys).
+    ///
+    /// # Errors
+    /// An unknown key, a value that is not of the limit's unit, or one that cannot be meant.
+    pub fn read(value: &Value, path: &str, manifest: bool) -> Result<Self, TableError> {
+        let known: Vec<&str> =
+            LIMITS.iter().filter(|spec| spec.in_manifest || !manifest).map(|spec| spec.key).collect();
+        let table = Table::open(value, path, &known)?;
+        let mut values = BTreeMap::new();
+        for spec in &LIMITS {
+            let read = match spec.unit {
+                Unit::Count => table.count(spec.key)?,
+                Unit::Bytes => match table.string(spec.key)? {
+                    None => None,
+                    Some(text) => Some(
+                        parse_bytes(text).map_err(|e| table.invalid(spec.key, text, e.to_string()))?,
+                    ),
+                },
+                Unit::Milliseconds => match table.string(spec.key)? {
+                    None => None,
+                    Some(text) => {
+                        Some(parse_ms(text).map_err(|e| table.invalid(spec.key, text, e.to_string()))?)
+                    }
+                },
+            };
+            let Some(read) = read else { continue };
+            if read < spec.least {
+                let least = spec.limit.format(spec.least);
+                return Err(table.invalid(
+                    spec.key,
+                    &spec.limit.format(read),
+                    format!("expected at least `{least}`"),
+                ));
+            }
+            values.insert(spec.limit, read);
+        }
+        if manifest
+            && let (Some(cpu), Some(wall)) = (values.get(&Limit::Cpu), values.get(&Limit::Wall))
+            && cpu > wall
+        {
+            return Err(table.invalid(
+                "cpu",
+                &format_ms(*cpu),
+                format!("expected no more than `wall`, `{}`: a job has one thread", format_ms(*wall)),
+            ));
+        }
+        Ok(Self(values))
+    }
+
+    /// The value given for `limit`.
+    pub fn get(&self, limit: Limit) -> Option<u64> {
+        self.0.get(&limit).copied()
+    }
+
+    /// Whether nothing was given.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The table as [`LimitValues::read`] takes it.
+    pub fn to_json(&self) -> Value {
+        let entries = self.0.iter().map(|(&limit, &value)| {
+            let spec = limit.spec();
+            let value = match spec.unit {
+                Unit::Count => Value::from(value),
+                _ => Value::from(limit.format(value)),
+            };
+            (spec.key.to_owned(), value)
+        });
+        Value::Object(entries.collect())
+    }
+}
+
+/// The limits of one attempt, all of them set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits([u64; LIMITS.len()]);
+
+/// A limit that a manifest asks for and the host does not give.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the job asks for `{}` = {}, the host's ceiling is {}",
+    limit.spec().key, limit.format(*asked), limit.format(*ceiling)
+)]
+pub struct OverCeiling {
+    /// Which limit.
+    pub limit: Limit,
+    /// What the manifest asks for.
+    pub asked: u64,
+    /// What the host allows.
+    pub ceiling: u64,
+}
+
+impl Limits {
+    /// The limits of an attempt whose manifest asks for `asked` on a host with these `ceilings`.
+    ///
+    /// What the manifest does not ask for is the default or the ceiling, whichever is less. A limit that is asked for
+    /// beyond the ceiling is refused rather than lowered: a job that silently got less would fail at night.
+    ///
+    /// # Errors
+    /// The first limit that is over its ceiling.
+    pub fn effective(asked: &LimitValues, ceilings: &LimitValues) -> Result<Self, OverCeiling> {
+        let mut limits = [0; LIMITS.len()];
+        for (slot, spec) in limits.iter_mut().zip(&LIMITS) {
+            let ceiling = ceilings.get(spec.limit).unwrap_or(spec.ceiling);
+            *slot = match asked.get(spec.limit) {
+                Some(asked) if asked > ceiling => {
+                    return Err(OverCeiling { limit: spec.limit, asked, ceiling });
+                }
+                Some(asked) => asked,
+                // The host's own limits are what the settings say, not at most the default.
+                None if !spec.in_manifest => ceilings.get(spec.limit).unwrap_or(spec.default),
+                None => spec.default.min(ceiling),
+            };
+        }
+        let limits = Self(limits);
+        let cpu_of_wall = limits.get(Limit::Cpu).min(limits.get(Limit::Wall));
+        Ok(limits.with(Limit::Cpu, cpu_of_wall))
+    }
+
+    /// The value of `limit`, in its unit.
+    pub fn get(&self, limit: Limit) -> u64 {
+        self.0[limit as usize]
+    }
+
+    /// The value of `limit` as a size in memory.
+    pub fn get_usize(&self, limit: Limit) -> usize {
+        usize::try_from(self.get(limit)).unwrap_or(usize::MAX)
+    }
+
+    /// The same limits but for one.
+    #[must_use]
+    pub fn with(mut self, limit: Limit, value: u64) -> Self {
+        self.0[limit as usize] = value;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self(LIMITS.map(|spec| spec.default))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn rows_stand_in_the_order_of_the_variants_and_are_consistent() {
+        for (index, spec) in LIMITS.iter().enumerate() {
+            assert_eq!(spec.limit as usize, index, "{}", spec.key);
+            assert!(spec.least <= spec.default && spec.default <= spec.ceiling, "{}", spec.key);
+            assert!(!spec.reason.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_job_gets_what_it_asks_for_up_to_the_ceiling() {
+        let asked = LimitValues::read(&json!({ "memory": "128MiB", "wall": "5s" }), "limits", true).unwrap();
+        let limits = Limits::effective(&asked, &LimitValues::default()).unwrap();
+        assert_eq!(limits.get(Limit::Memory), 128 << 20);
+        assert_eq!(limits.get(Limit::Cpu), 5_000, "no more processor time than there is time");
+
+        let ceilings = LimitValues::read(&json!({ "memory": "100MiB" }), "limits", false).unwrap();
+        let refused = Limits::effective(&asked, &ceilings).unwrap_err();
+        assert_eq!(refused.to_string(), "the job asks for `memory` = 128MiB, the host's ceiling is 100MiB");
+    }
+
+    #[test]
+    fn impossible_limits_are_refused() {
+        for bad in [
+            json!({ "memory": "1KiB" }),
+            json!({ "wall": "0s" }),
+            json!({ "cpu": "2m", "wall": "1m" }),
+            json!({ "memory": 64 }),
+            json!({ "free-space": "1MiB" }),
+            json!({ "memry": "64MiB" }),
+        ] {
+            assert!(LimitValues::read(&bad, "limits", true).is_err(), "{bad} was taken");
+        }
+    }
+}

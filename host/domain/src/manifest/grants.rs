@@ -1,0 +1,297 @@
+//! `[configuration]` and `[grants]`: what a job asks to see and to do.
+
+use crate::configuration::From;
+use crate::job_name::JobName;
+use crate::limits::MANIFEST_ENTRIES_MAX;
+use crate::table::{Table, TableError, TableProblem};
+use serde_json::{Value, json};
+
+/// Where in a request a secret may be put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The value of a header.
+    Header,
+    /// The query of the URL.
+    Query,
+    /// The body.
+    Body,
+}
+
+impl Place {
+    const ALL: [(&'static str, Self); 3] = [("header", Self::Header), ("query", Self::Query), ("body", Self::Body)];
+
+    fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(_, place)| *place == self).map_or("header", |(name, _)| name)
+    }
+}
+
+/// One key under `[configuration]`.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct KeyGrant {
+    /// Whether an envelope without it is rejected.
+    pub required: bool,
+    /// Where its value may come from.
+    pub from: From,
+    /// Whether it is masked wherever it appears.
+    pub secret: bool,
+    /// The only origins that the value may be sent to: literal, or `config:KEY` for a key that comes from the host.
+    pub only_to: Vec<String>,
+    /// The only places in a request that it may stand in.
+    pub places: Vec<Place>,
+}
+
+impl KeyGrant {
+    pub(super) fn read(value: &Value, path: &str) -> Result<Self, TableError> {
+        let table = Table::open(value, path, &["required", "from", "secret", "only-to", "in"])?;
+        let from = match table.string("from")? {
+            None | Some("either") => From::Either,
+            Some("envelope") => From::Envelope,
+            Some("host") => From::Host,
+            Some(other) => {
+                return Err(table.invalid("from", other, "expected `envelope`, `host` or `either`"));
+            }
+        };
+        let secret = table.boolean("secret")?.unwrap_or(false);
+        let only_to: Vec<String> =
+            entries(&table, "only-to")?.iter().map(|origin| (*origin).to_owned()).collect();
+        let mut places = Vec::new();
+        for (index, name) in entries(&table, "in")?.iter().enumerate() {
+            let place = Place::ALL.iter().find(|(known, _)| known == name).map(|(_, place)| *place);
+            places.push(place.ok_or_else(|| {
+                table.invalid(&format!("in[{index}]"), name, "expected `header`, `query` or `body`")
+            })?);
+        }
+        for (index, origin) in only_to.iter().enumerate() {
+            check_origin(&table, &format!("only-to[{index}]"), origin)?;
+        }
+        if !secret && (!only_to.is_empty() || !places.is_empty()) {
+            return Err(table.invalid("secret", "false", "expected `secret = true` beside `only-to` or `in`"));
+        }
+        if only_to.is_empty() != places.is_empty() {
+            let missing = if only_to.is_empty() { "only-to" } else { "in" };
+            return Err(table.error(missing, TableProblem::MissingKey));
+        }
+        Ok(Self { required: table.boolean("required")?.unwrap_or(false), from, secret, only_to, places })
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let mut grant = json!({});
+        if self.required {
+            grant["required"] = json!(true);
+        }
+        if self.from != From::Either {
+            grant["from"] = json!(self.from.as_str());
+        }
+        if self.secret {
+            grant["secret"] = json!(true);
+        }
+        if !self.only_to.is_empty() {
+            grant["only-to"] = json!(self.only_to);
+            grant["in"] = self.places.iter().map(|place| place.as_str()).collect();
+        }
+        grant
+    }
+}
+
+/// What a mount may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// Reading.
+    Read,
+    /// Reading and writing.
+    ReadWrite,
+}
+
+impl Access {
+    /// The word in `job.toml` and in the settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::ReadWrite => "read-write",
+        }
+    }
+
+    /// Reads the word.
+    ///
+    /// # Errors
+    /// No value, or another word.
+    pub fn read(table: &Table<'_>, key: &str) -> Result<Self, TableError> {
+        match table.required_string(key)? {
+            "read" => Ok(Self::Read),
+            "read-write" => Ok(Self::ReadWrite),
+            other => Err(table.invalid(key, other, "expected `read` or `read-write`")),
+        }
+    }
+}
+
+/// A mount that a job asks for; it finds it at `/MOUNT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileGrant {
+    /// The mount's name in the host's settings. By the rule for job names.
+    pub mount: JobName,
+    /// What for.
+    pub access: Access,
+    /// Whether the job can do without.
+    pub optional: bool,
+}
+
+/// Requests that a job asks to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpGrant {
+    /// The origin: literal, or `config:KEY`.
+    pub to: String,
+    /// Methods, upper case.
+    pub methods: Vec<String>,
+    /// Prefixes of paths; empty for all.
+    pub paths: Vec<String>,
+    /// Whether the job can do without.
+    pub optional: bool,
+}
+
+/// `[grants]`: what a job asks to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Mounts.
+    pub files: Vec<FileGrant>,
+    /// Requests.
+    pub http: Vec<HttpGrant>,
+    /// Jobs that it may ask for.
+    pub schedule: Vec<JobName>,
+}
+
+impl Grants {
+    pub(super) fn read(value: &Value) -> Result<Self, TableError> {
+        let table = Table::open(value, "grants", &["files", "http", "schedule"])?;
+        let mut grants = Self::default();
+        for (path, value) in items(&table, "files")? {
+            let grant = read_file_grant(value, &path)?;
+            if grants.files.iter().any(|other| other.mount == grant.mount) {
+                let item = Table::open_any(value, &path)?;
+                return Err(item.invalid("mount", grant.mount.as_str(), "expected each mount once"));
+            }
+            grants.files.push(grant);
+        }
+        for (path, value) in items(&table, "http")? {
+            grants.http.push(read_http_grant(value, &path)?);
+        }
+        for (index, name) in entries(&table, "schedule")?.iter().enumerate() {
+            grants.schedule.push(JobName::parse(name).map_err(|_| {
+                table.invalid(&format!("schedule[{index}]"), name, "expected the name of a job")
+            })?);
+        }
+        Ok(grants)
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let mut grants = json!({});
+        if !self.files.is_empty() {
+            grants["files"] = self
+                .files
+                .iter()
+                .map(|grant| {
+                    let value = json!({ "mount": grant.mount.as_str(), "access": grant.access.as_str() });
+                    with_optional(value, grant.optional)
+                })
+                .collect();
+        }
+        if !self.http.is_empty() {
+            grants["http"] = self
+                .http
+                .iter()
+                .map(|grant| {
+                    let mut value = json!({ "to": grant.to, "methods": grant.methods });
+                    if !grant.paths.is_empty() {
+                        value["paths"] = json!(grant.paths);
+                    }
+                    with_optional(value, grant.optional)
+                })
+                .collect();
+        }
+        if !self.schedule.is_empty() {
+            grants["schedule"] = self.schedule.iter().map(JobName::as_str).collect();
+        }
+        grants
+    }
+}
+
+fn with_optional(mut value: Value, optional: bool) -> Value {
+    if optional {
+        value["optional"] = json!(true);
+    }
+    value
+}
+
+fn read_file_grant(value: &Value, path: &str) -> Result<FileGrant, TableError> {
+    let table = Table::open(value, path, &["mount", "access", "optional"])?;
+    let mount = table.required_string("mount")?;
+    Ok(FileGrant {
+        mount: JobName::parse(mount).map_err(|_| {
+            table.invalid("mount", mount, "expected 1 to 63 of a-z, 0-9 and `-`, starting with a letter")
+        })?,
+        access: Access::read(&table, "access")?,
+        optional: table.boolean("optional")?.unwrap_or(false),
+    })
+}
+
+fn read_http_grant(value: &Value, path: &str) -> Result<HttpGrant, TableError> {
+    let table = Table::open(value, path, &["to", "methods", "paths", "optional"])?;
+    let to = table.required_string("to")?;
+    check_origin(&table, "to", to)?;
+    let methods = entries(&table, "methods")?;
+    if methods.is_empty() {
+        return Err(table.invalid("methods", "no methods", "expected at least one, such as `GET`"));
+    }
+    for (index, method) in methods.iter().enumerate() {
+        if method.is_empty() || method.len() > 20 || !method.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(table.invalid(&format!("methods[{index}]"), method, "expected a method such as `GET`"));
+        }
+    }
+    let paths = entries(&table, "paths")?;
+    for (index, prefix) in paths.iter().enumerate() {
+        if !prefix.starts_with('/') || prefix.contains(['?', '#']) {
+            return Err(table.invalid(&format!("paths[{index}]"), prefix, "expected a path that starts with `/`"));
+        }
+    }
+    Ok(HttpGrant {
+        to: to.to_owned(),
+        methods: methods.into_iter().map(str::to_owned).collect(),
+        paths: paths.into_iter().map(str::to_owned).collect(),
+        optional: table.boolean("optional")?.unwrap_or(false),
+    })
+}
+
+/// An origin is `http(s)://HOST[:PORT]`, HOST possibly `*.SUFFIX`, or `config:KEY`.
+fn check_origin(table: &Table<'_>, key: &str, origin: &str) -> Result<(), TableError> {
+    let literal = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let fits = match (literal, origin.strip_prefix("config:")) {
+        (Some(host), _) => !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']),
+        (None, Some(config_key)) => !config_key.is_empty(),
+        (None, None) => false,
+    };
+    if fits && origin.len() <= 300 && !origin.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(table.invalid(key, origin, "expected an origin such as `https://api.example.com`, or `config:KEY`"))
+}
+
+/// A list of texts, empty when absent, of bounded length.
+fn entries<'a>(table: &Table<'a>, key: &str) -> Result<Vec<&'a str>, TableError> {
+    let list = table.strings(key)?.unwrap_or_default();
+    bounded(table, key, list.len())?;
+    Ok(list)
+}
+
+/// A list of tables with their paths, empty when absent, of bounded length.
+fn items<'a>(table: &Table<'a>, key: &str) -> Result<Vec<(String, &'a Value)>, TableError> {
+    let list = table.list(key)?.map(Vec::as_slice).unwrap_or_default();
+    bounded(table, key, list.len())?;
+    Ok(list.iter().enumerate().map(|(i, value)| (format!("{}[{i}]", table.path_of(key)), value)).collect())
+}
+
+fn bounded(table: &Table<'_>, key: &str, count: usize) -> Result<(), TableError> {
+    if count > MANIFEST_ENTRIES_MAX {
+        let expected = format!("expected at most {MANIFEST_ENTRIES_MAX}");
+        return Err(table.invalid(key, &format!("{count} entries"), expected));
+    }
+    Ok(())
+}

@@ -1,0 +1,303 @@
+//! Checking a payload against the schema that its job brought.
+//!
+//! Schemas come from guests, so what they may say is bounded before they are compiled: no reference but to the schema's
+//! own `$defs`, none that leads back to itself, a bounded number of sub-schemas with every reference written out, and
+//! patterns only for an engine whose time is linear. A schema that breaks a rule is refused when its module is built or
+//! admitted, never when a payload comes.
+
+use crate::limits::{SCHEMA_BYTES_MAX, SCHEMA_NODES_MAX};
+use crate::table::type_name;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
+use serde_json::Value;
+
+/// Why a schema is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// Larger than the limit.
+    #[error("the schema has {observed_bytes} bytes, expected at most {SCHEMA_BYTES_MAX}")]
+    TooLarge {
+        /// Its size.
+        observed_bytes: usize,
+    },
+    /// Not an object.
+    #[error("the schema is {0}, expected an object")]
+    NotAnObject(&'static str),
+    /// A keyword that could leave the schema or loop.
+    #[error("the schema uses `{keyword}`, expected only `$ref` to `#/$defs/NAME`")]
+    Keyword {
+        /// Which.
+        keyword: String,
+    },
+    /// A reference to somewhere else than its own `$defs`.
+    #[error("the schema refers to `{reference}`, expected `#/$defs/NAME` with a NAME that is there")]
+    Reference {
+        /// The reference, shortened.
+        reference: String,
+    },
+    /// A reference that leads back to itself.
+    #[error("the schema's `{reference}` leads back to itself, expected references that end")]
+    Cycle {
+        /// The reference.
+        reference: String,
+    },
+    /// More sub-schemas than the limit.
+    #[error("the schema has more than {SCHEMA_NODES_MAX} sub-schemas with its references written out")]
+    TooManyNodes,
+    /// Not a valid schema.
+    #[error("the schema is not valid JSON Schema 2020-12: {0}")]
+    Invalid(String),
+}
+
+/// Where a payload does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// A JSON pointer from the payload's top.
+    pub pointer: String,
+    /// What was expected there.
+    pub expected: String,
+    /// What was found there.
+    pub found: String,
+}
+
+/// A schema that was checked and compiled.
+#[derive(Debug)]
+pub struct PayloadSchema {
+    validator: Validator,
+}
+
+impl PayloadSchema {
+    /// Checks and compiles a schema.
+    ///
+    /// # Errors
+    /// The first rule of this module that it breaks.
+    pub fn compile(schema: &Value) -> Result<Self, SchemaError> {
+        let observed_bytes = schema.to_string().len();
+        if observed_bytes as u64 > SCHEMA_BYTES_MAX {
+            return Err(SchemaError::TooLarge { observed_bytes });
+        }
+        if !schema.is_object() {
+            return Err(SchemaError::NotAnObject(type_name(schema)));
+        }
+        Walk { root: schema, nodes: 0, open: Vec::new() }.visit(schema)?;
+        let validator = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .with_pattern_options(PatternOptions::regex())
+            .build(schema)
+            .map_err(|error| SchemaError::Invalid(error.to_string()))?;
+        Ok(Self { validator })
+    }
+
+    /// Where `payload` does not fit, the first place first; empty when it fits.
+    pub fn misfits(&self, payload: &Value) -> Vec<Misfit> {
+        // A payload of its largest size could have a misfit at every byte; nobody reads more than a few.
+        self.validator.iter_errors(payload).take(100).map(|error| misfit(&error)).collect()
+    }
+}
+
+struct Walk<'a> {
+    root: &'a Value,
+    nodes: usize,
+    /// The references being followed.
+    open: Vec<&'a str>,
+}
+
+impl<'a> Walk<'a> {
+    fn visit(&mut self, node: &'a Value) -> Result<(), SchemaError> {
+        self.nodes += 1;
+        if self.nodes > SCHEMA_NODES_MAX {
+            return Err(SchemaError::TooManyNodes);
+        }
+        match node {
+            Value::Array(items) => items.iter().try_for_each(|item| self.visit(item)),
+            Value::Object(map) => {
+                for (key, value) in map {
+                    match key.as_str() {
+                        "$ref" => self.follow(value)?,
+                        "$dynamicRef" | "$recursiveRef" | "$id" | "$anchor" | "$dynamicAnchor" => {
+                            return Err(SchemaError::Keyword { keyword: key.clone() });
+                        }
+                        // Visited where they are referred to: what nobody refers to costs nothing.
+                        "$defs" => {}
+                        // Values, not schemas.
+                        "const" | "enum" | "default" | "examples" => {}
+                        _ => self.visit(value)?,
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn follow(&mut self, reference: &'a Value) -> Result<(), SchemaError> {
+        // A property that is called `$ref` has a schema for a value.
+        let Some(text) = reference.as_str() else { return self.visit(reference) };
+        let shortened = || text.chars().take(120).collect::<String>();
+        let target = text
+            .strip_prefix("#/$defs/")
+            .filter(|name| !name.contains(['/', '~', '%']))
+            .and_then(|name| self.root.get("$defs")?.get(name))
+            .ok_or_else(|| SchemaError::Reference { reference: shortened() })?;
+        if self.open.contains(&text) {
+            return Err(SchemaError::Cycle { reference: shortened() });
+        }
+        self.open.push(text);
+        self.visit(target)?;
+        self.open.pop();
+        Ok(())
+    }
+}
+
+fn misfit(error: &ValidationError<'_>) -> Misfit {
+    // A choice of which none fits is best explained by the branch that came nearest: the one with the fewest errors.
+    if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } = error.kind()
+        && let Some(branch) = context.iter().filter(|branch| !branch.is_empty()).min_by_key(|branch| branch.len())
+        && context.len() <= 2
+        && let Some(inner) = branch.first()
+    {
+        return misfit(inner);
+    }
+    let pointer = error.instance_path().to_string();
+    let instance = error.instance();
+    let value = |text: String| (text, found_value(instance));
+    let (expected, found) = match error.kind() {
+        ValidationErrorKind::Type { kind } => (type_words(kind), type_name(instance).to_owned()),
+        ValidationErrorKind::Required { property } => {
+            (format!("the field {}", as_code(property)), "no such field".to_owned())
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+            let names: Vec<String> =
+                unexpected.iter().take(5).map(|name| format!("`{}`", shorten(name))).collect();
+            ("no other fields than the schema names".to_owned(), format!("the unknown field {}", names.join(", ")))
+        }
+        ValidationErrorKind::Enum { options } => value(format!("one of {}", shorten(&options.to_string()))),
+        ValidationErrorKind::Constant { expected_value } => value(as_code(expected_value)),
+        ValidationErrorKind::Pattern { pattern } => value(format!("a text that matches `{}`", shorten(pattern))),
+        ValidationErrorKind::Format { format } => value(format!("a text of format `{format}`")),
+        ValidationErrorKind::Minimum { limit } => value(format!("at least {limit}")),
+        ValidationErrorKind::Maximum { limit } => value(format!("at most {limit}")),
+        ValidationErrorKind::ExclusiveMinimum { limit } => value(format!("more than {limit}")),
+        ValidationErrorKind::ExclusiveMaximum { limit } => value(format!("less than {limit}")),
+        ValidationErrorKind::MinItems { limit } => {
+            (format!("at least {limit} items"), format!("{} items", length(instance)))
+        }
+        ValidationErrorKind::MaxItems { limit } => {
+            (format!("at most {limit} items"), format!("{} items", length(instance)))
+        }
+        ValidationErrorKind::MinLength { limit } => {
+            (format!("at least {limit} characters"), format!("{} characters", length(instance)))
+        }
+        ValidationErrorKind::MaxLength { limit } => {
+            (format!("at most {limit} characters"), format!("{} characters", length(instance)))
+        }
+        ValidationErrorKind::MinProperties { limit } => {
+            (format!("at least {limit} fields"), format!("{} fields", length(instance)))
+        }
+        ValidationErrorKind::MaxProperties { limit } => {
+            (format!("at most {limit} fields"), format!("{} fields", length(instance)))
+        }
+        ValidationErrorKind::UniqueItems => ("items that differ".to_owned(), "two equal ones".to_owned()),
+        other => (format!("what the schema's `{}` asks for", other.keyword()), type_name(instance).to_owned()),
+    };
+    Misfit { pointer, expected, found }
+}
+
+fn type_words(kind: &TypeKind) -> String {
+    let word = |name: &str| match name {
+        "null" => "null".to_owned(),
+        "integer" | "array" | "object" => format!("an {name}"),
+        other => format!("a {other}"),
+    };
+    match kind {
+        TypeKind::Single(one) => word(&one.to_string()),
+        TypeKind::Multiple(many) => {
+            many.iter().map(|one| word(&one.to_string())).collect::<Vec<_>>().join(" or ")
+        }
+    }
+}
+
+/// A scalar as found, short; of anything larger only the type, since nobody wants a payload in an error.
+fn found_value(instance: &Value) -> String {
+    match instance {
+        Value::Array(_) | Value::Object(_) => type_name(instance).to_owned(),
+        scalar => as_code(scalar),
+    }
+}
+
+fn as_code(value: &Value) -> String {
+    match value.as_str() {
+        Some(text) => format!("`{}`", shorten(text)),
+        None => format!("`{}`", shorten(&value.to_string())),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    const CHARS_MAX: usize = 120;
+    if text.chars().count() <= CHARS_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(CHARS_MAX).chain(['…']).collect()
+}
+
+fn length(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.chars().count(),
+        Value::Array(items) => items.len(),
+        Value::Object(map) => map.len(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn first(schema: &Value, payload: &Value) -> Misfit {
+        PayloadSchema::compile(schema).unwrap().misfits(payload).remove(0)
+    }
+
+    #[test]
+    fn a_misfit_names_place_expectation_and_finding() {
+        let schema = json!({
+            "type": "object", "required": ["files"], "additionalProperties": false,
+            "properties": { "files": { "type": "array", "items": { "type": "string" } }, "mode": { "enum": ["a", "b"] } }
+        });
+        let misfit = first(&schema, &json!({ "files": ["x", 3] }));
+        assert_eq!((misfit.pointer.as_str(), misfit.found.as_str()), ("/files/1", "a number"));
+        assert_eq!(misfit.expected, "a string");
+        assert_eq!(first(&schema, &json!({})).expected, "the field `files`");
+        assert_eq!(first(&schema, &json!({ "files": [], "fils": 1 })).found, "the unknown field `fils`");
+        assert_eq!(first(&schema, &json!({ "files": [], "mode": "c" })).found, "`c`");
+    }
+
+    #[test]
+    fn schemas_that_could_leave_loop_or_explode_are_refused() {
+        let doubling: serde_json::Map<String, Value> = (0..20)
+            .map(|n| {
+                let next = format!("#/$defs/d{}", n + 1);
+                (format!("d{n}"), json!({ "allOf": [{ "$ref": next }, { "$ref": next }] }))
+            })
+            .chain([("d20".to_owned(), json!({}))])
+            .collect();
+        for bad in [
+            json!({ "$ref": "https://evil.example/schema" }),
+            json!({ "$ref": "file:///etc/passwd" }),
+            json!({ "$ref": "#" }),
+            json!({ "$ref": "#/$defs/a" }),
+            json!({ "$ref": "#/$defs/a", "$defs": { "a": { "properties": { "x": { "$ref": "#/$defs/a" } } } } }),
+            json!({ "$dynamicRef": "#x" }),
+            json!({ "$ref": "#/$defs/d0", "$defs": doubling }),
+            json!({ "pattern": "(" , "type": "string" }),
+            json!({ "pattern": "(a)\\1" , "type": "string" }),
+            json!({ "type": "objekt" }),
+            json!(true),
+        ] {
+            assert!(PayloadSchema::compile(&bad).is_err(), "{bad} was taken");
+        }
+        let fine = json!({ "$ref": "#/$defs/a", "$defs": { "a": { "type": "object" } } });
+        assert!(PayloadSchema::compile(&fine).is_ok());
+    }
+}

@@ -1,0 +1,201 @@
+//! Why an envelope is not taken, one variant per stable code.
+//!
+//! A rejection is a fact without advice: the program's edge adds the hint. Values from `configuration` never appear in
+//! one, nor does more of a payload than its type or a short scalar.
+
+use crate::limits::JSON_DEPTH_MAX;
+use crate::quantity::approximate_bytes;
+
+/// Why an envelope is not taken. `Display` gives the detail: what was found and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// More bytes than allowed.
+    #[error(
+        "{what} has {}{}, expected at most {}",
+        if *observed_is_least { "more than " } else { "" }, bytes(*observed_bytes), bytes(*allowed_bytes)
+    )]
+    TooLarge {
+        /// What is too large, in words.
+        what: &'static str,
+        /// Where it stands in the envelope.
+        pointer: &'static str,
+        /// Its size.
+        observed_bytes: u64,
+        /// Whether reading stopped there, so that it may be larger still.
+        observed_is_least: bool,
+        /// The limit.
+        allowed_bytes: u64,
+    },
+    /// Not JSON, or JSON that two readers could understand differently.
+    #[error("the envelope is not valid JSON at line {line}, column {column}: {problem}")]
+    MalformedJson {
+        /// What is wrong.
+        problem: JsonProblem,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in bytes.
+        column: usize,
+    },
+    /// One of the four fields is not there.
+    #[error("the envelope has no field `{field}`, expected `configuration`, `jobName`, `source` and `jobPayload`")]
+    MissingField {
+        /// Which one.
+        field: &'static str,
+    },
+    /// A fifth field.
+    #[error(
+        "the envelope has an unknown field `{field}`, expected only `configuration`, `jobName`, `source` and `jobPayload`"
+    )]
+    UnknownField {
+        /// Its name, shortened.
+        field: String,
+        /// The field most like it.
+        nearest: Option<&'static str>,
+    },
+    /// A field of another type.
+    #[error("`{}` is {found}, expected {expected}", shown_pointer(pointer))]
+    WrongType {
+        /// Where.
+        pointer: String,
+        /// The type that was expected.
+        expected: &'static str,
+        /// The type that was found.
+        found: &'static str,
+    },
+    /// No such job.
+    #[error("there is no job `{name}` here")]
+    UnknownJob {
+        /// The name as given, shortened.
+        name: String,
+        /// Whether the text could be a job name at all.
+        is_a_name: bool,
+        /// Names of jobs like it, the most alike first.
+        nearest: Vec<String>,
+    },
+    /// This source may not schedule this job.
+    #[error("source `{source_name}` may not schedule `{job}`, expected {}", one_of(allowed))]
+    SourceNotAllowed {
+        /// The job.
+        job: String,
+        /// The source as given, shortened.
+        source_name: String,
+        /// The sources of the job's manifest.
+        allowed: Vec<String>,
+    },
+    /// The payload does not fit the job's schema.
+    #[error("the payload of `{job}` is not what it accepts: at `{}` found {found}, expected {expected}{}", shown_pointer(pointer), and_more(*more))]
+    PayloadInvalid {
+        /// The job.
+        job: String,
+        /// Where, counted from the envelope's top: `/jobPayload/files/0`.
+        pointer: String,
+        /// What was expected there.
+        expected: String,
+        /// What was found there.
+        found: String,
+        /// How many further places do not fit.
+        more: usize,
+    },
+    /// A configuration key that the job requires is not given by the place it must come from.
+    #[error("`{job}` requires the configuration key `{key}`, {}", from.missing())]
+    MissingConfiguration {
+        /// The job.
+        job: String,
+        /// The key; never its value.
+        key: String,
+        /// Where it may come from.
+        from: crate::configuration::From,
+    },
+}
+
+/// What can be wrong with the syntax.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonProblem {
+    /// The same key twice in one object, at any depth.
+    #[error("the key `{key}` appears twice in one object")]
+    DuplicateKey {
+        /// The key, shortened.
+        key: String,
+    },
+    /// Nested deeper than readers of JSON should be asked to follow.
+    #[error("more than {JSON_DEPTH_MAX} levels of nesting")]
+    TooDeep,
+    /// Anything else, as the JSON reader says it. It quotes no value.
+    #[error("{0}")]
+    Syntax(String),
+}
+
+/// A size, exact and as people say it.
+fn bytes(count: u64) -> String {
+    if count < 10_240 { format!("{count} bytes") } else { format!("{count} bytes ({})", approximate_bytes(count)) }
+}
+
+/// The pointer of the whole document is the empty text; people read it better as `/`.
+fn shown_pointer(pointer: &str) -> &str {
+    if pointer.is_empty() { "/" } else { pointer }
+}
+
+fn one_of(names: &[String]) -> String {
+    match names {
+        [] => "no source at all".to_owned(),
+        [one] => format!("`{one}`"),
+        many => format!("one of `{}`", many.join("`, `")),
+    }
+}
+
+fn and_more(more: usize) -> String {
+    match more {
+        0 => String::new(),
+        1 => " (and one other place)".to_owned(),
+        n => format!(" (and {n} other places)"),
+    }
+}
+
+impl Rejection {
+    /// The stable code, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "too_large",
+            Self::MalformedJson { .. } => "malformed_json",
+            Self::MissingField { .. } => "missing_field",
+            Self::UnknownField { .. } => "unknown_field",
+            Self::WrongType { .. } => "wrong_type",
+            Self::UnknownJob { .. } => "unknown_job",
+            Self::SourceNotAllowed { .. } => "source_not_allowed",
+            Self::PayloadInvalid { .. } => "payload_invalid",
+            Self::MissingConfiguration { .. } => "missing_configuration",
+        }
+    }
+
+    /// The HTTP status that belongs to the code.
+    pub fn http_status(&self) -> u16 {
+        match self {
+            Self::TooLarge { .. } => 413,
+            Self::MalformedJson { .. }
+            | Self::MissingField { .. }
+            | Self::UnknownField { .. }
+            | Self::WrongType { .. } => 400,
+            Self::SourceNotAllowed { .. } => 403,
+            Self::UnknownJob { .. } => 404,
+            Self::PayloadInvalid { .. } | Self::MissingConfiguration { .. } => 422,
+        }
+    }
+
+    /// Where in the envelope, as a JSON pointer (RFC 6901), if anywhere in particular.
+    pub fn pointer(&self) -> Option<String> {
+        match self {
+            Self::TooLarge { pointer, .. } => Some((*pointer).to_owned()),
+            Self::MalformedJson { .. } | Self::MissingField { .. } => None,
+            Self::UnknownField { field, .. } => Some(format!("/{}", escape_pointer(field))),
+            Self::WrongType { pointer, .. } | Self::PayloadInvalid { pointer, .. } => Some(pointer.clone()),
+            Self::UnknownJob { .. } => Some("/jobName".to_owned()),
+            Self::SourceNotAllowed { .. } => Some("/source".to_owned()),
+            Self::MissingConfiguration { .. } => Some("/configuration".to_owned()),
+        }
+    }
+}
+
+/// One key as a segment of a JSON pointer.
+pub fn escape_pointer(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}

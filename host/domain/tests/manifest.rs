@@ -1,0 +1,92 @@
+//! What a manifest may say, and what its errors say.
+
+use mainworker_domain::limits::Limit;
+use mainworker_domain::manifest::{Access, Manifest, RevisionChoice};
+
+const FULL: &str = r#"
+[job]
+name = "edge-logs"
+version = "0.1.0"
+summary = "Adds up the bytes served per account from edge server logs"
+owner = "billing"
+runbook = "https://wiki.example/edge-logs"
+
+[schedulable-by]
+sources = ["dashboard", "scheduler", "job:account-bandwidth"]
+
+[configuration]
+"accounts.url" = { required = false, from = "host" }
+"accounts.token" = { required = false, from = "host", secret = true, only-to = ["config:accounts.url"], in = ["header"] }
+
+[grants]
+files = [{ mount = "edge-logs", access = "read" }, { mount = "reports", access = "read-write", optional = true }]
+http = [{ to = "config:accounts.url", methods = ["GET"], paths = ["/streams"], optional = true }]
+schedule = ["send-email"]
+
+[limits]
+memory = "64MiB"
+cpu = "10m"
+wall = "15m"
+
+[retry]
+max-attempts = 5
+base = "10s"
+cap = "1h"
+
+[run]
+max-concurrency = 2
+revision = "pinned"
+"#;
+
+#[test]
+fn a_full_manifest_reads_and_prints_back_equal() {
+    let manifest = Manifest::parse_toml(FULL).unwrap();
+    assert_eq!(manifest.job.name.as_str(), "edge-logs");
+    assert_eq!(manifest.grants.files[1].access, Access::ReadWrite);
+    assert!(manifest.grants.files[1].optional);
+    assert_eq!(manifest.limits.get(Limit::Wall), Some(900_000));
+    assert_eq!(manifest.run.revision, RevisionChoice::Pinned);
+    assert_eq!(Manifest::parse_toml(&manifest.to_toml()).unwrap(), manifest);
+    assert_eq!(Manifest::from_json(&manifest.to_json()).unwrap(), manifest);
+}
+
+#[test]
+fn each_mistake_is_named_with_its_place() {
+    let rows: [(&str, &str, &str); 17] = [
+        ("summary =", "sumary =", "`job.sumary`: unknown key"),
+        ("name = \"edge-logs\"", "name = \"Edge\"", "`job.name`: found `Edge`, expected 1 to 63"),
+        ("version = \"0.1.0\"", "version = \"1\"", "`job.version`: found `1`, expected a version"),
+        ("[schedulable-by]", "[scheduleable-by]", "`scheduleable-by`: unknown key"),
+        ("[\"dashboard\", \"scheduler\", \"job:account-bandwidth\"]", "[]", "`schedulable-by.sources`: found `0 sources`"),
+        ("\"dashboard\", \"scheduler\"", "\"Dashboard\", \"x\"", "`schedulable-by.sources[0]`: found `Dashboard`"),
+        ("from = \"host\" }", "from = \"hots\" }", "`configuration.\"accounts.url\".from`: found `hots`"),
+        ("secret = true, ", "", "`configuration.\"accounts.token\".secret`: found `false`"),
+        (", in = [\"header\"]", "", "`configuration.\"accounts.token\".in`: missing"),
+        ("access = \"read\"", "access = \"write\"", "`grants.files[0].access`: found `write`"),
+        ("mount = \"reports\"", "mount = \"../reports\"", "`grants.files[1].mount`: found `../reports`"),
+        ("methods = [\"GET\"]", "methods = []", "`grants.http[0].methods`: found `no methods`"),
+        ("to = \"config:accounts.url\"", "to = \"ftp://x\"", "`grants.http[0].to`: found `ftp://x`"),
+        ("memory = \"64MiB\"", "memory = \"64MB\"", "`limits.memory`: found `64MB`, expected a size"),
+        ("cpu = \"10m\"", "cpu = \"20m\"", "`limits.cpu`: found `20m`, expected no more than `wall`"),
+        ("base = \"10s\"", "base = \"2h\"", "`retry.base`: found `2h`, expected at most `cap`"),
+        ("max-concurrency = 2", "max-concurrency = 0", "`run.max-concurrency`: found `0`"),
+    ];
+    for (from, to, expected) in rows {
+        assert!(FULL.contains(from), "{from} is not in the manifest");
+        let error = Manifest::parse_toml(&FULL.replacen(from, to, 1)).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{to}: {error}");
+    }
+}
+
+#[test]
+fn broken_toml_is_named_by_place_without_its_text() {
+    let error = Manifest::parse_toml("[job]\nname = canary-1 \"x\n").unwrap_err().to_string();
+    assert!(error.starts_with("line 2, column "), "{error}");
+    assert!(!error.contains("canary"), "{error}");
+}
+
+#[test]
+fn nobody_may_schedule_by_default() {
+    let text = "[job]\nname=\"x\"\nversion=\"1.0.0\"\nsummary=\"x\"\n";
+    assert_eq!(Manifest::parse_toml(text).unwrap_err().to_string(), "`schedulable-by`: missing");
+}

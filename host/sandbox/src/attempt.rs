@@ -1,0 +1,359 @@
+//! One attempt, as a pipeline of named steps: open the store → instantiate → call → classify → report.
+//!
+//! The steps up to the call run on the attempt threads, inside a meter that counts processor time and stops panics. Around
+//! them stands a watch on the caller's runtime: the wall deadline for a guest that is parked in a host call, the wish to
+//! stop, the free space of writable mounts. Whatever happens, the store is dropped and a report comes back.
+
+use crate::bindings::exports::mainworker::job::handler;
+use crate::capabilities::log::{Log, cut};
+use crate::capabilities::masking::Masker;
+use crate::capabilities::{Granted, clock, configuration, files, log, progress, random};
+use crate::classify::classify;
+use crate::control::{Control, Stopped};
+pub use crate::control::{Stop, StopReason};
+use crate::cpu_meter::{Metered, Panicked, cpu_ns_now};
+use crate::limiter::Limiter;
+use crate::module::{Module, Sandbox};
+use crate::state::State;
+use mainworker_domain::configuration::Granted as Configuration;
+use mainworker_domain::event::{Event, LogLine};
+use mainworker_domain::limits::{Limit, RETRY_AFTER_MS_MAX, WALL_GRACE_MS, WATCH_INTERVAL_MS};
+use mainworker_domain::outcome::{AttemptEnd, LimitBreach, Usage};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::WasiCtxBuilder;
+
+/// How long a report waits for a dropped attempt to let go of its store. Nothing in a host call blocks a thread, so this
+/// is a guard against a defect of ours.
+const DROP_WAIT: Duration = Duration::from_secs(5);
+
+/// The task that an attempt is for.
+#[derive(Clone, Debug)]
+pub struct AttemptTask {
+    /// The task's id.
+    pub id: String,
+    /// Who asked for it.
+    pub source: String,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// How many attempts at most.
+    pub max_attempts: u32,
+    /// The task's tags.
+    pub tags: Vec<String>,
+}
+
+/// All that one attempt is given.
+#[derive(Debug)]
+pub struct AttemptRequest {
+    /// The module.
+    pub module: Arc<Module>,
+    /// The task.
+    pub task: AttemptTask,
+    /// The payload as written.
+    pub payload: String,
+    /// The granted part of the configuration.
+    pub configuration: Configuration,
+    /// Everything else that was granted.
+    pub granted: Granted,
+    /// Where log lines and progress go while it runs.
+    pub events: Option<UnboundedSender<Event>>,
+    /// How to stop it.
+    pub stop: Arc<Stop>,
+}
+
+/// What is left of an attempt.
+#[derive(Debug)]
+pub struct AttemptReport {
+    /// How it ended.
+    pub end: AttemptEnd,
+    /// What it cost.
+    pub usage: Usage,
+    /// Its log, within the limits.
+    pub log: Vec<LogLine>,
+}
+
+/// An attempt between its steps.
+struct Attempt {
+    request: AttemptRequest,
+    control: Arc<Control>,
+    log: Arc<Log>,
+    masker: Arc<Masker>,
+}
+
+/// What the guest answered, before it is checked.
+type Answer = Result<String, handler::Failure>;
+
+impl Sandbox {
+    /// Runs one attempt to its end. Never an error: whatever goes wrong is an end with its own word.
+    ///
+    /// Must be called on a Tokio runtime with timers. If the returned future is dropped, the attempt is dropped too.
+    pub async fn attempt(&self, request: AttemptRequest) -> AttemptReport {
+        let masker = Arc::new(Masker::new(&request.configuration));
+        let control = Arc::new(Control::new(&request.granted.limits));
+        let log = Arc::new(Log::new(
+            request.task.id.clone(),
+            Arc::clone(&masker),
+            &request.granted.limits,
+            request.events.clone(),
+        ));
+        let stop = Arc::clone(&request.stop);
+        let limits = request.granted.limits.clone();
+        let mounts = request.granted.mounts.clone();
+        let events = request.events.clone();
+        let task_id = request.task.id.clone();
+        let job = request.module.revision().manifest().job.name.to_string();
+        let attempt_number = request.task.attempt;
+        emit(events.as_ref(), || Event::AttemptStarted {
+            task_id: task_id.clone(),
+            job: job.clone(),
+            attempt: attempt_number,
+        });
+
+        let attempt = Attempt { request, control: Arc::clone(&control), log: Arc::clone(&log), masker: Arc::clone(&masker) };
+        let running = self.threads.spawn(Metered::new(attempt.run(), Arc::clone(&control)));
+        let watch = Watch { control: &control, stop: &stop, mounts: &mounts, limits: &limits };
+        let end = watch.until_end(running).await;
+
+        let report = report(end, &control, &log, &masker);
+        emit(events.as_ref(), || Event::AttemptEnded {
+            task_id,
+            job,
+            attempt: attempt_number,
+            outcome: report.end.outcome(),
+        });
+        report
+    }
+}
+
+fn emit(events: Option<&UnboundedSender<Event>>, event: impl FnOnce() -> Event) {
+    if let Some(events) = events {
+        // Nobody listening is no reason to stop.
+        let _ = events.send(event());
+    }
+}
+
+impl Attempt {
+    async fn run(self) -> AttemptEnd {
+        match self.call().await {
+            Ok(answer) => self.check(answer),
+            Err(error) => classify(&error, &self.request.granted.limits),
+        }
+    }
+
+    async fn call(&self) -> wasmtime::Result<Answer> {
+        let mut store = self.open_store()?;
+        let instance = self.request.module.pre.instantiate_async(&mut store).await?;
+        let task = &self.request.task;
+        let task = handler::Task {
+            id: task.id.clone(),
+            job: self.request.module.revision().manifest().job.name.to_string(),
+            source: task.source.clone(),
+            attempt: task.attempt,
+            max_attempts: task.max_attempts,
+            tags: task.tags.clone(),
+        };
+        instance.mainworker_job_handler().call_run(&mut store, &task, &self.request.payload).await
+    }
+
+    fn open_store(&self) -> wasmtime::Result<Store<State>> {
+        let granted = &self.request.granted;
+        let limits = &granted.limits;
+        let mut wasi = WasiCtxBuilder::new();
+        log::build(&mut wasi, &self.log);
+        clock::build(&mut wasi, &granted.clock);
+        let nonce = random::build(&mut wasi, granted.seed, limits);
+        files::build(&mut wasi, &granted.mounts)?;
+        let handles_max = limits.get_usize(Limit::ResourceHandles);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(handles_max);
+        let progress = progress::build(
+            self.request.task.id.clone(),
+            Arc::clone(&self.masker),
+            limits,
+            self.request.events.clone(),
+        );
+        let state = State {
+            wasi: wasi.build(),
+            table,
+            limiter: Limiter::new(limits, Arc::clone(&self.control)),
+            configuration: configuration::build(&self.request.configuration, nonce),
+            log: Arc::clone(&self.log),
+            progress,
+        };
+
+        let engine = self.request.module.pre.engine();
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(limits.get_usize(Limit::HostCall));
+        store.set_max_component_handles(handles_max);
+        store.set_epoch_deadline(1);
+        let (control, stop) = (Arc::clone(&self.control), Arc::clone(&self.request.stop));
+        store.epoch_deadline_callback(move |_| at_tick(&control, &stop));
+        Ok(store)
+    }
+
+    /// Turns the guest's answer into an end: within the limit, JSON, masked.
+    fn check(&self, answer: Answer) -> AttemptEnd {
+        let shown = |message: String| cut(&self.masker.mask(&message));
+        match answer {
+            Ok(result) => {
+                let (observed, allowed) = (result.len() as u64, self.request.granted.limits.get(Limit::Output));
+                if observed > allowed {
+                    return AttemptEnd::OverLimit(LimitBreach { limit: Limit::Output, observed, allowed });
+                }
+                match serde_json::from_str::<&serde_json::value::RawValue>(&result) {
+                    Ok(_) => AttemptEnd::Completed { result: self.masker.mask_json(result) },
+                    Err(error) => AttemptEnd::ResultNotJson { problem: error.to_string() },
+                }
+            }
+            Err(handler::Failure::Rejected(message)) => AttemptEnd::Rejected { message: shown(message) },
+            Err(handler::Failure::Failed(message)) => AttemptEnd::Failed { message: shown(message) },
+            Err(handler::Failure::RetryAfter((after_ms, message))) => {
+                AttemptEnd::RetryAsked { after_ms: after_ms.min(RETRY_AFTER_MS_MAX), message: shown(message) }
+            }
+        }
+    }
+}
+
+/// What happens to a guest that computes when the epoch ticks: over a deadline or told to stop it ends, otherwise it lets
+/// others run. The engine's own yield wakes itself at once and would keep this thread from its timers.
+fn at_tick(control: &Control, stop: &Stop) -> wasmtime::Result<UpdateDeadline> {
+    if let Some(reason) = stop.requested() {
+        return Err(Stopped(reason).into());
+    }
+    if let Some(breach) = control.cpu_breach(cpu_ns_now(control)).or_else(|| control.wall_breach()) {
+        return Err(breach.into());
+    }
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+}
+
+/// What stands around a running attempt.
+struct Watch<'a> {
+    control: &'a Control,
+    stop: &'a Stop,
+    mounts: &'a [files::GrantedMount],
+    limits: &'a mainworker_domain::limits::Limits,
+}
+
+type Running = JoinHandle<Result<AttemptEnd, Panicked>>;
+
+impl Watch<'_> {
+    async fn until_end(&self, running: Running) -> AttemptEnd {
+        let mut running = AbortOnDrop(running);
+        let wall = Instant::from_std(self.control.started) + self.control.wall();
+        tokio::select! {
+            // In this order: an attempt that is over is over, whatever else has happened meanwhile.
+            biased;
+            ended = &mut running.0 => joined(ended),
+            () = sleep_until(wall) => self.drop_attempt(running, || {
+                AttemptEnd::OverLimit(self.control.wall_breach_after(self.control.started.elapsed()))
+            }).await,
+            reason = self.stop.wait() => self.drop_attempt(running, || reason.end()).await,
+            breach = self.free_space() => self.abort(running, AttemptEnd::OverLimit(breach)).await,
+        }
+    }
+
+    /// Waits a little for a guest that computes to notice by itself, which gives the better report, then drops it.
+    async fn drop_attempt(&self, mut running: AbortOnDrop, end: impl Fn() -> AttemptEnd) -> AttemptEnd {
+        match timeout(Duration::from_millis(WALL_GRACE_MS), &mut running.0).await {
+            Ok(ended) => joined(ended),
+            Err(_) => {
+                let end = end();
+                self.abort(running, end).await
+            }
+        }
+    }
+
+    async fn abort(&self, mut running: AbortOnDrop, end: AttemptEnd) -> AttemptEnd {
+        running.0.abort();
+        match timeout(DROP_WAIT, &mut running.0).await {
+            // It came to its own end in the meantime, which nobody has been told yet; the stop decides all the same,
+            // so that a report never says both.
+            Ok(_) => end,
+            Err(_) => {
+                tracing::error!("a stopped attempt still holds its thread");
+                end
+            }
+        }
+    }
+
+    /// Waits until a writable mount has less free space than its floor.
+    async fn free_space(&self) -> LimitBreach {
+        let mut ticks = interval(Duration::from_millis(WATCH_INTERVAL_MS));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        if self.mounts.iter().all(|mount| mount.access() == mainworker_domain::manifest::Access::Read) {
+            return std::future::pending().await;
+        }
+        loop {
+            ticks.tick().await;
+            if let Some(breach) = self.mounts.iter().find_map(|mount| mount.free_space_breach(self.limits)) {
+                return breach;
+            }
+        }
+    }
+}
+
+/// Whoever stops waiting for an attempt stops the attempt.
+struct AbortOnDrop(Running);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn joined(ended: Result<Result<AttemptEnd, Panicked>, tokio::task::JoinError>) -> AttemptEnd {
+    match ended {
+        Ok(Ok(end)) => end,
+        Ok(Err(Panicked(text))) => AttemptEnd::HostError { message: format!("it panicked: {text}") },
+        Err(error) => AttemptEnd::HostError { message: error.to_string() },
+    }
+}
+
+fn report(end: AttemptEnd, control: &Control, log: &Log, masker: &Masker) -> AttemptReport {
+    let closed = log.close();
+    let end = with_last_words(end, &closed.last, masker);
+    let output_bytes = match &end {
+        AttemptEnd::Completed { result } => result.len() as u64,
+        _ => 0,
+    };
+    let usage = Usage {
+        wall_us: u64::try_from(control.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        cpu_us: control.cpu_ns.load(Ordering::Relaxed) / 1_000,
+        peak_memory_bytes: control.peak_memory_bytes.load(Ordering::Relaxed),
+        log_bytes: closed.bytes,
+        log_lines_dropped: closed.dropped,
+        output_bytes,
+        ..Usage::default()
+    };
+    AttemptReport { end, usage, log: closed.lines }
+}
+
+/// A trap with what the guest's panic said and the last lines of its log.
+fn with_last_words(end: AttemptEnd, last: &[LogLine], masker: &Masker) -> AttemptEnd {
+    let AttemptEnd::Trapped(mut trap) = end else { return end };
+    trap.panic = panic_text(last);
+    trap.cause = masker.mask(&trap.cause).into_owned();
+    trap.last_lines = last.iter().map(|line| line.message.clone()).collect();
+    AttemptEnd::Trapped(trap)
+}
+
+/// What Rust's panic handler printed to stderr: `thread '…' panicked at PLACE:`, then the message.
+fn panic_text(last: &[LogLine]) -> Option<String> {
+    let printed: Vec<&str> =
+        last.iter().filter(|line| line.context == "stderr").map(|line| line.message.as_str()).collect();
+    let start = printed.iter().rposition(|line| line.contains("panicked at "))?;
+    let place = printed[start].split_once("panicked at ")?.1.trim_end_matches(':');
+    let message: Vec<&str> = printed[start + 1..]
+        .iter()
+        .take_while(|line| !line.starts_with("note: ") && !line.starts_with("stack backtrace:"))
+        .copied()
+        .collect();
+    Some(if message.is_empty() { place.to_owned() } else { format!("{} ({place})", message.join("\n")) })
+}

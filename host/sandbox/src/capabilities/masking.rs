@@ -1,0 +1,134 @@
+//! Keeping granted secrets out of everything that is shown: log lines, progress, messages, results.
+//!
+//! What is masked is each value as it is, as JSON would escape it, and line by line. A job that encodes a secret
+//! otherwise (reversed, in base64, letter by letter) gets it past this: the mask protects against accidents, the
+//! placeholder of `only-to` against jobs.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use mainworker_domain::configuration::Granted;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use std::borrow::Cow;
+
+/// What stands in place of a secret.
+pub const MASK: &str = "***";
+
+/// A line of a secret with several lines is masked by itself only from this length: the `}` of a JSON key file is no
+/// secret, and masking it would make every log unreadable.
+const LINE_CHARS_MIN: usize = 6;
+
+/// Masks the secrets of one attempt.
+#[derive(Debug, Default)]
+pub struct Masker {
+    needles: Option<AhoCorasick>,
+    longest_bytes: usize,
+}
+
+impl Masker {
+    /// A masker for the secret values of `granted`, those behind placeholders included.
+    pub fn new(granted: &Granted) -> Self {
+        let mut needles: Vec<String> = Vec::new();
+        for value in granted.values().filter(|value| value.secret) {
+            let text = value.value.expose_secret();
+            let escaped = Value::from(text).to_string();
+            needles.push(text.to_owned());
+            needles.push(escaped[1..escaped.len() - 1].to_owned());
+            needles.extend(
+                text.lines().map(str::trim).filter(|line| line.chars().count() >= LINE_CHARS_MIN).map(str::to_owned),
+            );
+        }
+        needles.retain(|needle| !needle.trim().is_empty());
+        needles.sort_unstable();
+        needles.dedup();
+        if needles.is_empty() {
+            return Self::default();
+        }
+        let longest_bytes = needles.iter().map(String::len).max().unwrap_or(0);
+        // Leftmost-longest, so that a secret which contains another is masked whole.
+        let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&needles);
+        // It can fail only beyond 2^31 states; configuration is at most 64 KiB.
+        Self { needles: built.ok(), longest_bytes }
+    }
+
+    /// The longest text that is masked as one, in bytes.
+    pub fn longest_bytes(&self) -> usize {
+        self.longest_bytes
+    }
+
+    /// `text` with every secret replaced.
+    pub fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match &self.needles {
+            Some(needles) if needles.is_match(text) => {
+                let mut masked = String::with_capacity(text.len());
+                needles.replace_all_with(text, &mut masked, |_, _, masked| {
+                    masked.push_str(MASK);
+                    true
+                });
+                Cow::Owned(masked)
+            }
+            _ => Cow::Borrowed(text),
+        }
+    }
+
+    /// A JSON text with every secret replaced inside its strings, keys and numbers, so that it stays JSON.
+    pub fn mask_json(&self, json: String) -> String {
+        let Some(needles) = &self.needles else { return json };
+        // Escapes such as `\u0061` can hide a secret from a search of the raw text.
+        if !json.contains('\\') && !needles.is_match(&json) {
+            return json;
+        }
+        let Ok(value) = serde_json::from_str::<Value>(&json) else { return self.mask(&json).into_owned() };
+        let masked = self.mask_value(value.clone());
+        if masked == value { json } else { masked.to_string() }
+    }
+
+    fn mask_value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.mask(&text).into_owned()),
+            Value::Array(items) => items.into_iter().map(|item| self.mask_value(item)).collect(),
+            Value::Object(map) => Value::Object(
+                map.into_iter()
+                    .map(|(key, value)| (self.mask(&key).into_owned(), self.mask_value(value)))
+                    .collect(),
+            ),
+            Value::Number(number) => {
+                let text = number.to_string();
+                if self.mask(&text) == text { Value::Number(number) } else { Value::from(MASK) }
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainworker_domain::configuration::GrantedValue;
+    use secrecy::SecretString;
+
+    fn masker(secrets: &[&str]) -> Masker {
+        let granted = secrets.iter().enumerate().map(|(index, secret)| {
+            let value = SecretString::from(*secret);
+            (format!("k{index}"), GrantedValue { value, secret: true, placeholder: false })
+        });
+        Masker::new(&granted.collect())
+    }
+
+    #[test]
+    fn secrets_are_masked_whole_escaped_and_line_by_line() {
+        let masker = masker(&["hunter2", "hunter2-longer", "a\"b\nsecond line"]);
+        assert_eq!(masker.mask("x hunter2-longer hunter2 y"), "x *** *** y");
+        assert_eq!(masker.mask(r#"{"k":"a\"b\nsecond line"}"#), r#"{"k":"***"}"#);
+        assert_eq!(masker.mask("only the second line here"), "only the *** here");
+        assert_eq!(masker.mask("nothing"), "nothing");
+    }
+
+    #[test]
+    fn a_masked_result_is_still_json() {
+        let masker = masker(&["12", "abc"]);
+        let masked = masker.mask_json(r#"{"n":412,"\u0061bc":["xabcx",1.50]}"#.to_owned());
+        assert_eq!(masked, r#"{"***":["x***x",1.5],"n":"***"}"#);
+        let untouched = r#"{"n": 1.50}"#.to_owned();
+        assert_eq!(masker.mask_json(untouched.clone()), untouched);
+    }
+}

@@ -1,0 +1,96 @@
+//! Progress: how far an attempt has come, masked and throttled.
+//!
+//! A report is shown at once if the last one shown is long enough ago; otherwise it waits, and the next one replaces it.
+//! The newest is always shown when the attempt ends.
+
+use super::OfState;
+use super::log::cut;
+use super::masking::Masker;
+use crate::bindings::mainworker::job::progress;
+use crate::state::State;
+use mainworker_domain::event::{Event, Progress as Report};
+use mainworker_domain::limits::{Limit, Limits};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedSender;
+use wasmtime::component::Linker;
+
+/// The progress of one attempt.
+#[derive(Debug)]
+pub struct Progress {
+    task_id: String,
+    masker: Arc<Masker>,
+    events: Option<UnboundedSender<Event>>,
+    interval: Duration,
+    shown: Option<Instant>,
+    waiting: Option<Report>,
+}
+
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    progress::add_to_linker::<State, OfState>(linker, |state| state)
+}
+
+/// The progress of an attempt that has not begun.
+pub(crate) fn build(
+    task_id: String,
+    masker: Arc<Masker>,
+    limits: &Limits,
+    events: Option<UnboundedSender<Event>>,
+) -> Progress {
+    let per_second = limits.get(Limit::Progress).max(1);
+    let interval = Duration::from_micros(1_000_000 / per_second);
+    Progress { task_id, masker, events, interval, shown: None, waiting: None }
+}
+
+impl Progress {
+    fn report(&mut self, percent: u8, message: &str, now: Instant) {
+        // Masking a flood of texts that nobody will see is work for nothing, so only what is shown is masked.
+        self.waiting = Some(Report { percent: percent.min(100), message: cut(message) });
+        if self.shown.is_none_or(|shown| now.duration_since(shown) >= self.interval) {
+            self.shown = Some(now);
+            self.show();
+        }
+    }
+
+    fn show(&mut self) {
+        let (Some(mut progress), Some(events)) = (self.waiting.take(), &self.events) else { return };
+        progress.message = self.masker.mask(&progress.message).into_owned();
+        let _ = events.send(Event::Progress { task_id: self.task_id.clone(), progress });
+    }
+}
+
+/// The newest report is shown when the attempt's state goes.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.show();
+    }
+}
+
+impl progress::Host for State {
+    fn report(&mut self, percent: u8, message: String) -> wasmtime::Result<()> {
+        self.progress.report(percent, &message, Instant::now());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_thinned_and_the_newest_is_shown_at_the_end() {
+        let (events, mut shown) = tokio::sync::mpsc::unbounded_channel();
+        let mut progress = build("t".to_owned(), Arc::default(), &Limits::default(), Some(events));
+        let start = Instant::now();
+        for ms in 0..1_000_u64 {
+            progress.report(u8::try_from(ms / 10).unwrap(), &ms.to_string(), start + Duration::from_millis(ms));
+        }
+        drop(progress);
+        let mut messages = Vec::new();
+        while let Ok(Event::Progress { progress, .. }) = shown.try_recv() {
+            messages.push(progress.message);
+        }
+        assert_eq!(messages.len(), 11, "{messages:?}");
+        assert_eq!(messages.last().map(String::as_str), Some("999"));
+    }
+}

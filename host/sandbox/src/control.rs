@@ -1,0 +1,118 @@
+//! What the host and a running attempt share: its deadlines, the wish to stop it, and what it has used so far.
+//!
+//! The attempt's future can be dropped at any moment, so everything that a report needs afterwards lives here and not in
+//! the store.
+
+use mainworker_domain::limits::{Limit, Limits};
+use mainworker_domain::outcome::{AttemptEnd, LimitBreach};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Why an attempt should stop before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// Somebody cancelled it.
+    Cancel,
+    /// The host is stopping.
+    Interrupt,
+}
+
+impl StopReason {
+    pub(crate) fn end(self) -> AttemptEnd {
+        match self {
+            Self::Cancel => AttemptEnd::Cancelled,
+            Self::Interrupt => AttemptEnd::Interrupted,
+        }
+    }
+}
+
+/// A wish to stop an attempt, from any thread, before or while it runs. The first wish counts.
+#[derive(Debug, Default)]
+pub struct Stop {
+    reason: AtomicU8,
+    changed: Notify,
+}
+
+impl Stop {
+    /// Asks for the stop.
+    pub fn request(&self, reason: StopReason) {
+        let code = match reason {
+            StopReason::Cancel => 1,
+            StopReason::Interrupt => 2,
+        };
+        let _ = self.reason.compare_exchange(0, code, Ordering::SeqCst, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    /// The wish, if there is one.
+    pub fn requested(&self) -> Option<StopReason> {
+        match self.reason.load(Ordering::SeqCst) {
+            1 => Some(StopReason::Cancel),
+            2 => Some(StopReason::Interrupt),
+            _ => None,
+        }
+    }
+
+    /// Waits for a wish.
+    pub(crate) async fn wait(&self) -> StopReason {
+        loop {
+            // Registered before the look, so that a wish in between is not missed.
+            let changed = self.changed.notified();
+            if let Some(reason) = self.requested() {
+                return reason;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// An attempt was told to stop: the error that its guest is interrupted with.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the attempt was told to stop")]
+pub(crate) struct Stopped(pub(crate) StopReason);
+
+/// Deadlines and figures of one attempt.
+#[derive(Debug)]
+pub(crate) struct Control {
+    pub(crate) started: Instant,
+    wall_ms: u64,
+    cpu_ms: u64,
+    /// Processor time of all polls that are over, in nanoseconds.
+    pub(crate) cpu_ns: AtomicU64,
+    /// The most linear memory at a time, in bytes.
+    pub(crate) peak_memory_bytes: AtomicU64,
+}
+
+impl Control {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            started: Instant::now(),
+            wall_ms: limits.get(Limit::Wall),
+            cpu_ms: limits.get(Limit::Cpu),
+            cpu_ns: AtomicU64::new(0),
+            peak_memory_bytes: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn wall(&self) -> Duration {
+        Duration::from_millis(self.wall_ms)
+    }
+
+    /// The breach, if the attempt has run for longer than it may.
+    pub(crate) fn wall_breach(&self) -> Option<LimitBreach> {
+        let elapsed = self.started.elapsed();
+        (elapsed >= self.wall()).then(|| self.wall_breach_after(elapsed))
+    }
+
+    pub(crate) fn wall_breach_after(&self, elapsed: Duration) -> LimitBreach {
+        let observed = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        LimitBreach { limit: Limit::Wall, observed, allowed: self.wall_ms }
+    }
+
+    /// The breach, if `cpu_ns` is more processor time than the attempt may use.
+    pub(crate) fn cpu_breach(&self, cpu_ns: u64) -> Option<LimitBreach> {
+        let observed = cpu_ns / 1_000_000;
+        (observed >= self.cpu_ms).then_some(LimitBreach { limit: Limit::Cpu, observed, allowed: self.cpu_ms })
+    }
+}

@@ -1,0 +1,24 @@
+//! What one attempt's store holds: the capabilities' state, built for this attempt and gone with it.
+
+use crate::capabilities::configuration::Configuration;
+use crate::capabilities::log::Log;
+use crate::capabilities::progress::Progress;
+use crate::limiter::Limiter;
+use std::sync::Arc;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+pub(crate) struct State {
+    pub(crate) wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
+    pub(crate) limiter: Limiter,
+    pub(crate) configuration: Configuration,
+    pub(crate) log: Arc<Log>,
+    pub(crate) progress: Progress,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}

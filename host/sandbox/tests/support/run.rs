@@ -1,0 +1,179 @@
+//! One attempt at a probe: what it is given, and what is left of it.
+
+use super::harness::manifest_json;
+use mainworker_domain::configuration::GrantedValue;
+use mainworker_domain::event::Event;
+use mainworker_domain::limits::{Limit, LimitValues};
+use mainworker_domain::manifest::{Access, Manifest};
+use mainworker_domain::outcome::AttemptEnd;
+use mainworker_sandbox::attempt::{AttemptReport, AttemptRequest, AttemptTask, Stop};
+use mainworker_sandbox::capabilities::clock::Clock;
+use mainworker_sandbox::capabilities::files::Mount;
+use mainworker_sandbox::capabilities::{Granted, Offer, check};
+use mainworker_sandbox::module::{Module, Sandbox};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// An attempt that is being prepared.
+pub(crate) struct Run {
+    sandbox: &'static Sandbox,
+    module: Arc<Module>,
+    payload: Value,
+    manifest: Value,
+    offer: Offer,
+    limits: Vec<(Limit, u64)>,
+    configuration: mainworker_domain::configuration::Granted,
+    clock: Option<Arc<dyn Clock>>,
+    attempt: u32,
+    events: Option<UnboundedSender<Event>>,
+    stop: Arc<Stop>,
+}
+
+impl Run {
+    pub(crate) fn of(sandbox: &'static Sandbox, module: Arc<Module>, payload: Value) -> Self {
+        Self {
+            sandbox,
+            module,
+            payload,
+            manifest: manifest_json(),
+            offer: Offer::default(),
+            limits: Vec::new(),
+            configuration: mainworker_domain::configuration::Granted::new(),
+            clock: None,
+            attempt: 1,
+            events: None,
+            stop: Arc::default(),
+        }
+    }
+
+    /// Limits that the manifest asks for.
+    pub(crate) fn limits(mut self, limits: &LimitValues) -> Self {
+        self.manifest["limits"] = limits.to_json();
+        self
+    }
+
+    /// A limit as it is in force, whatever a manifest may ask for.
+    pub(crate) fn limit(mut self, limit: Limit, value: u64) -> Self {
+        self.limits.push((limit, value));
+        self
+    }
+
+    /// A mount that the manifest asks for and the host gives.
+    pub(crate) fn mount(mut self, name: &str, path: &Path, access: Access) -> Self {
+        self.offer.mounts.insert(name.to_owned(), Mount { path: path.to_owned(), access });
+        let grant = json!({ "mount": name, "access": access.as_str() });
+        match self.manifest["grants"]["files"].as_array_mut() {
+            Some(grants) => grants.push(grant),
+            None => self.manifest["grants"] = json!({ "files": [grant] }),
+        }
+        self
+    }
+
+    /// A granted configuration value.
+    pub(crate) fn value(mut self, key: &str, value: GrantedValue) -> Self {
+        self.configuration.insert(key.to_owned(), value);
+        self
+    }
+
+    pub(crate) fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    pub(crate) fn attempt(mut self, attempt: u32) -> Self {
+        self.attempt = attempt;
+        self
+    }
+
+    /// A parameter of the probe.
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.payload[key] = value.into();
+        self
+    }
+
+    /// What happens while it runs.
+    pub(crate) fn events(&mut self) -> Events {
+        let (sender, receiver) = unbounded_channel();
+        self.events = Some(sender);
+        Events(receiver)
+    }
+
+    /// The way to stop it.
+    pub(crate) fn stop(&self) -> Arc<Stop> {
+        Arc::clone(&self.stop)
+    }
+
+    fn granted(&self) -> Granted {
+        let manifest = Manifest::from_json(&self.manifest).expect("the manifest is valid");
+        let mut granted = check(&manifest, &self.offer).expect("the grants are given");
+        for &(limit, value) in &self.limits {
+            granted.limits = granted.limits.with(limit, value);
+        }
+        if let Some(clock) = &self.clock {
+            granted.clock = Arc::clone(clock);
+        }
+        granted
+    }
+
+    /// Runs it to its end.
+    pub(crate) async fn end(self) -> AttemptReport {
+        let request = AttemptRequest {
+            granted: self.granted(),
+            module: self.module,
+            task: AttemptTask {
+                id: "0199aaaa-0000-7000-8000-000000000001".to_owned(),
+                source: "api".to_owned(),
+                attempt: self.attempt,
+                max_attempts: 5,
+                tags: vec!["probe".to_owned()],
+            },
+            payload: self.payload.to_string(),
+            configuration: self.configuration,
+            events: self.events,
+            stop: self.stop,
+        };
+        self.sandbox.attempt(request).await
+    }
+
+    /// Runs it to a result.
+    pub(crate) async fn result(self) -> Value {
+        result(&self.end().await)
+    }
+}
+
+/// The result of an attempt that must have completed.
+pub(crate) fn result(report: &AttemptReport) -> Value {
+    match &report.end {
+        AttemptEnd::Completed { result } => serde_json::from_str(result).expect("a result is JSON"),
+        end => panic!("expected a result, the attempt ended as {}: {}", end.outcome(), end.message()),
+    }
+}
+
+/// What a running attempt tells.
+pub(crate) struct Events(UnboundedReceiver<Event>);
+
+impl Events {
+    /// Waits until the probe has logged that it is where the test wants it.
+    pub(crate) async fn ready(&mut self) {
+        while let Some(event) = self.0.recv().await {
+            if matches!(&event, Event::LogLine { line, .. } if line.message == "ready") {
+                return;
+            }
+        }
+        panic!("the attempt ended before it was ready");
+    }
+
+    /// Everything that was told and not yet read. Whole, once the attempt is over.
+    pub(crate) fn all(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.0.try_recv().ok()).collect()
+    }
+}
+
+impl Events {
+    /// Waits until nobody can tell anything any more.
+    pub(crate) async fn closed(&mut self) {
+        while self.0.recv().await.is_some() {}
+    }
+}

@@ -1,0 +1,87 @@
+//! The commands. One file each; this one lists them and what they take.
+
+pub mod bench;
+pub mod jobs;
+pub mod module;
+pub mod run;
+pub mod settings;
+
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand};
+use std::env;
+use std::path::PathBuf;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Runs background jobs, each in a WebAssembly sandbox of its own.
+#[derive(Debug, Parser)]
+#[command(name = "mainworker", version, styles = STYLES, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 completed · 1 the job ended otherwise · 2 usage or settings · 3 envelope rejected · \
+4 stopped by a limit · 5 module or grant refused · 6 host unreachable · 130 interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run one envelope to its end and print the job's result
+    Run(run::RunArgs),
+    /// List the jobs, or show one
+    Jobs(jobs::JobsArgs),
+    /// Build and look into job modules
+    #[command(subcommand)]
+    Module(module::ModuleCommand),
+    /// Check or show the host's settings
+    #[command(subcommand)]
+    Settings(settings::SettingsCommand),
+    /// Measure this host on this machine
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Why it did not do what it was asked.
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        match self.command {
+            Command::Run(args) => run::run(&args),
+            Command::Jobs(args) => jobs::jobs(&args),
+            Command::Module(command) => module::module(&command),
+            Command::Settings(command) => settings::settings(&command),
+            Command::Bench(command) => bench::bench(&command),
+        }
+    }
+}
+
+/// Where a command finds modules and settings.
+#[derive(Args, Clone, Debug, Default)]
+pub struct HostArgs {
+    /// Folder of job modules, NAME.wasm each [default: `[modules] dir` of the settings, or target/modules]
+    #[arg(long, value_name = "DIR")]
+    modules: Option<PathBuf>,
+    /// Settings file [default: mainworker.toml, if it is here]
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Folder that the host writes to: compiled modules [default: mainworker in the user's state folder]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl HostArgs {
+    /// The data folder; none where neither a flag nor the user's environment names one.
+    fn data_dir(&self) -> Option<PathBuf> {
+        let in_home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+        let state = || env::var_os("XDG_STATE_HOME").map(PathBuf::from).or_else(in_home);
+        self.data.clone().or_else(|| state().map(|state| state.join("mainworker")))
+    }
+}

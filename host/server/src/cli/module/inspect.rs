@@ -1,0 +1,106 @@
+//! `mainworker module inspect`: what a module is and what it asks for, without running any of it.
+
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::modules_folder::read_module;
+use crate::terminal;
+use clap::Args;
+use mainworker_domain::catalog::CONTRACT;
+use mainworker_domain::limits::LIMITS;
+use mainworker_domain::quantity::{approximate_bytes, format_ms};
+use mainworker_sandbox::module_file::ModuleFile;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Shows a module's manifest, digest, imports and schemas. Nothing of the module is run.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  mainworker module inspect target/modules/echo.wasm
+  mainworker module inspect target/modules/echo.wasm --json | jq .payloadSchema")]
+pub struct InspectArgs {
+    /// The module file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn inspect(args: &InspectArgs) -> Result<ExitCode, Failure> {
+    let module = read_module(&args.file)?;
+    if args.json {
+        terminal::print(&to_json(&module).to_string());
+    } else {
+        terminal::print(&describe(&module));
+    }
+    Ok(ExitCode::Completed)
+}
+
+fn to_json(module: &ModuleFile) -> Value {
+    let description = module.revision().description();
+    json!({
+        "revision": module.revision().digest().to_string(),
+        "bytes": module.bytes().len(),
+        "contract": CONTRACT,
+        "manifest": description.manifest.to_json(),
+        "payloadSchema": description.payload_schema,
+        "resultSchema": description.result_schema,
+        "imports": module.imports(),
+    })
+}
+
+/// A module in words, for `module inspect` and `jobs show`.
+pub(in crate::cli) fn describe(module: &ModuleFile) -> String {
+    let description = module.revision().description();
+    let manifest = &description.manifest;
+    let mut rows: Vec<(&str, String)> = vec![
+        ("job", format!("{} {}", manifest.job.name, manifest.job.version)),
+        ("summary", manifest.job.summary.clone()),
+    ];
+    let optional = [("owner", &manifest.job.owner), ("runbook", &manifest.job.runbook)];
+    rows.extend(optional.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))));
+    rows.push(("revision", module.revision().digest().to_string()));
+    rows.push(("size", approximate_bytes(module.bytes().len() as u64)));
+    rows.push(("contract", CONTRACT.to_owned()));
+    rows.push(("sources", manifest.schedulable_by.join(", ")));
+    for (key, grant) in &manifest.configuration {
+        let mut words = vec![if grant.required { "required" } else { "optional" }.to_owned()];
+        words.push(format!("from {}", grant.from.as_str()));
+        if grant.secret {
+            words.push("secret".to_owned());
+        }
+        if !grant.only_to.is_empty() {
+            words.push(format!("only to {}", grant.only_to.join(", ")));
+        }
+        rows.push(("configuration", format!("{key} ({})", words.join(", "))));
+    }
+    let suffix = |optional: bool| if optional { ", optional" } else { "" };
+    for grant in &manifest.grants.files {
+        rows.push(("files", format!("{} ({}{})", grant.mount, grant.access.as_str(), suffix(grant.optional))));
+    }
+    for grant in &manifest.grants.http {
+        let methods = grant.methods.join(" ");
+        rows.push(("http", format!("{methods} {}{} {}", grant.to, suffix(grant.optional), grant.paths.join(" "))));
+    }
+    rows.extend(manifest.grants.schedule.iter().map(|job| ("schedule", job.to_string())));
+    for spec in LIMITS.iter().filter(|spec| spec.in_manifest) {
+        if let Some(value) = manifest.limits.get(spec.limit) {
+            rows.push(("limit", format!("{} = {}", spec.key, spec.limit.format(value))));
+        }
+    }
+    let retry = &manifest.retry;
+    rows.push((
+        "retry",
+        format!("{} attempts, {} to {} apart", retry.max_attempts, format_ms(retry.base_ms), format_ms(retry.cap_ms)),
+    ));
+    let schema = |schema: &Option<Value>| match schema {
+        None => "any object".to_owned(),
+        Some(schema) => serde_json::to_string_pretty(schema).unwrap_or_default().replace('\n', "\n               "),
+    };
+    rows.push(("payload", schema(&description.payload_schema)));
+    rows.push(("result", schema(&description.result_schema)));
+    rows.push(("imports", module.imports().join("\n               ")));
+    let lines: Vec<String> =
+        rows.into_iter().map(|(key, value)| format!("{key:<14} {}", terminal::printable(&value))).collect();
+    lines.join("\n")
+}

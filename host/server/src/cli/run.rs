@@ -1,0 +1,286 @@
+//! `mainworker run`: one envelope in, one attempt, its result out.
+//!
+//! The way of an envelope here is the way of any: read → parse → resolve → admit → intersect grants → prepare the module
+//! → attempt → report. This is the operator's own tool: it trusts the source it is given and applies the job's list.
+
+use super::HostArgs;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::modules_folder::ModulesFolder;
+use crate::providers::Providers;
+use crate::report::{Known, Report};
+use crate::settings::Settings;
+use crate::terminal::{self, LiveView};
+use clap::Args;
+use mainworker_domain::admission::{Admitted, admit};
+use mainworker_domain::envelope::Envelope;
+use mainworker_domain::event::Event;
+use mainworker_domain::limits::{ENVELOPE_BYTES_MAX, LimitValues};
+use mainworker_domain::outcome::{Outcome, Usage};
+use mainworker_domain::quantity::approximate_bytes;
+use mainworker_domain::rejection::Rejection;
+use mainworker_sandbox::attempt::{AttemptReport, AttemptRequest, AttemptTask, Stop, StopReason};
+use mainworker_sandbox::capabilities::{self, Granted, Offer};
+use mainworker_sandbox::module::Sandbox;
+use mainworker_sandbox::module_cache::ModuleCache;
+use mainworker_sandbox::module_file::ModuleFile;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use uuid::Uuid;
+
+/// Takes one envelope, checks it, runs the job that it names in a fresh sandbox and prints the result on stdout. The log,
+/// the progress and a summary go to stderr.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  mainworker run envelope.json
+  echo '{\"configuration\":{},\"jobName\":\"echo\",\"source\":\"api\",\"jobPayload\":{\"hello\":\"world\"}}' | mainworker run -
+  mainworker run envelope.json --settings mainworker.toml --json | jq .usage")]
+pub struct RunArgs {
+    /// The envelope: a file, or - for standard input
+    #[arg(value_name = "ENVELOPE|-")]
+    envelope: PathBuf,
+    #[command(flatten)]
+    host: HostArgs,
+    /// Print one report object instead of the bare result
+    #[arg(long)]
+    json: bool,
+}
+
+/// An envelope that passed the door, with everything its attempt needs.
+struct Ready {
+    admitted: Admitted,
+    granted: Granted,
+    module: ModuleFile,
+}
+
+pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let settings = Settings::load(args.host.settings.as_deref())?;
+    let bytes = read_envelope(&args.envelope)?;
+    let mut known = Known::default();
+    match attempt(args, &settings, bytes, &mut known) {
+        Ok(report) => Ok(print_attempt(args, known, report)),
+        Err(failure) if failure.exit == ExitCode::Usage => Err(failure),
+        Err(failure) => {
+            let exit = failure.exit;
+            terminal::print_failure(&failure);
+            if args.json {
+                print_json(&Report::of_failure(known, &failure));
+            }
+            Ok(exit)
+        }
+    }
+}
+
+/// What was read of an envelope: all of it, or the fact that there is more than an envelope may have.
+type EnvelopeBytes = Result<Vec<u8>, Rejection>;
+
+fn read_envelope(path: &Path) -> Result<EnvelopeBytes, Failure> {
+    let unreadable = |error: io::Error| {
+        Failure::usage(
+            "envelope_unreadable",
+            format!("reading the envelope `{}`: {error}", path.display()),
+            "name a file, or `-` for standard input",
+        )
+    };
+    let (mut source, size): (Box<dyn Read>, Option<u64>) = if path == Path::new("-") {
+        (Box::new(io::stdin()), None)
+    } else {
+        let file = File::open(path).map_err(unreadable)?;
+        let size = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+        (Box::new(file), size)
+    };
+    let mut bytes = Vec::new();
+    source.by_ref().take(ENVELOPE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 <= ENVELOPE_BYTES_MAX {
+        return Ok(Ok(bytes));
+    }
+    // A file says how large it is; of a stream only the beginning was read.
+    Ok(Err(Rejection::TooLarge {
+        what: "the envelope",
+        pointer: "",
+        observed_bytes: size.unwrap_or(ENVELOPE_BYTES_MAX),
+        observed_is_least: size.is_none(),
+        allowed_bytes: ENVELOPE_BYTES_MAX,
+    }))
+}
+
+fn attempt(
+    args: &RunArgs,
+    settings: &Settings,
+    bytes: EnvelopeBytes,
+    known: &mut Known,
+) -> Result<AttemptReport, Failure> {
+    let envelope = Envelope::parse(&bytes?)?;
+    known.job = Some(shown(envelope.job_name()));
+    known.source = Some(shown(envelope.source()));
+    let ready = pass_the_door(args, settings, envelope, known)?;
+
+    let sandbox = start_sandbox(&settings.offer.ceilings, args.host.data_dir())?;
+    let module = sandbox
+        .prepare(&ready.module)
+        .map_err(|refusal| Failure::module(ready.admitted.revision().manifest().job.name.as_str(), &refusal))?;
+    let task_id = Uuid::now_v7().to_string();
+    known.task_id = Some(task_id.clone());
+    let (events, shown_events) = unbounded_channel();
+    let stop = Arc::new(Stop::default());
+    let request = AttemptRequest {
+        module: Arc::new(module),
+        task: AttemptTask {
+            id: task_id,
+            source: ready.admitted.source().to_owned(),
+            attempt: 1,
+            // One-shot: there is nobody to try again.
+            max_attempts: 1,
+            tags: Vec::new(),
+        },
+        payload: ready.admitted.payload().to_owned(),
+        configuration: ready.admitted.configuration().clone(),
+        granted: ready.granted,
+        events: Some(events),
+        stop: Arc::clone(&stop),
+    };
+    let runtime = Runtime::new().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
+    let view = LiveView::start(ready.admitted.revision().manifest().job.name.as_str());
+    Ok(runtime.block_on(watched(&sandbox, request, shown_events, &stop, view)))
+}
+
+/// What an envelope says of itself, short enough for a report.
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+fn pass_the_door(
+    args: &RunArgs,
+    settings: &Settings,
+    envelope: Envelope,
+    known: &mut Known,
+) -> Result<Ready, Failure> {
+    let modules = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
+    let (known_job, module) = modules.resolve(envelope)?;
+    known.revision = Some(module.revision().digest().to_string());
+    let unusable = |problem: String| {
+        let hint = "`mainworker settings check` reads every provider";
+        Failure::usage("settings_invalid", format!("reading the configuration: {problem}"), hint)
+    };
+    let providers = Providers::open(&settings.configuration)
+        .map_err(|error| unusable(format!("`[configuration] files-dir`: {error}")))?;
+    let admitted = admit(known_job, &|key| providers.value(key));
+    // A provider that failed is not a key that nobody gave.
+    if let Some(problem) = providers.take_problem() {
+        return Err(unusable(problem));
+    }
+    let admitted = admitted?;
+    let granted = capabilities::check(admitted.revision().manifest(), &settings.offer)?;
+    Ok(Ready { admitted, granted, module })
+}
+
+/// A sandbox whose compiled modules are kept in the data folder, where there is one that can be used.
+pub(super) fn start_sandbox(ceilings: &LimitValues, data_dir: Option<PathBuf>) -> Result<Sandbox, Failure> {
+    let cache = data_dir.and_then(|data| match ModuleCache::open(&data.join("module-cache")) {
+        Ok(cache) => Some(cache),
+        Err(error) => {
+            tracing::warn!(%error, "compiled modules are not kept");
+            None
+        }
+    });
+    Sandbox::start(ceilings, cache).map_err(|error| Failure::host(format!("starting the sandbox: {error:#}")))
+}
+
+/// What a job is offered that gets nothing of the host's.
+pub(super) fn offer_nothing() -> Offer {
+    Offer::default()
+}
+
+async fn watched(
+    sandbox: &Sandbox,
+    request: AttemptRequest,
+    mut events: UnboundedReceiver<Event>,
+    stop: &Stop,
+    view: LiveView,
+) -> AttemptReport {
+    let attempt = sandbox.attempt(request);
+    tokio::pin!(attempt);
+    let interrupted = interrupted();
+    tokio::pin!(interrupted);
+    let mut asked = false;
+    let report = loop {
+        tokio::select! {
+            biased;
+            Some(event) = events.recv() => show(&view, &event),
+            () = &mut interrupted, if !asked => {
+                asked = true;
+                stop.request(StopReason::Interrupt);
+            }
+            report = &mut attempt => break report,
+        }
+    };
+    while let Ok(event) = events.try_recv() {
+        show(&view, &event);
+    }
+    view.end();
+    report
+}
+
+async fn interrupted() {
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        // Without handlers the signals do what they do by default.
+        _ => std::future::pending().await,
+    }
+}
+
+fn show(view: &LiveView, event: &Event) {
+    match event {
+        Event::LogLine { line, .. } => view.line(line),
+        Event::Progress { progress, .. } => view.progress(progress),
+        _ => {}
+    }
+}
+
+fn print_attempt(args: &RunArgs, known: Known, attempt: AttemptReport) -> ExitCode {
+    let outcome = attempt.end.outcome();
+    let usage = attempt.usage;
+    let job = known.job.clone().unwrap_or_default();
+    let report = Report::of_attempt(known, attempt);
+    if let Some(error) = &report.error {
+        terminal::print_error(&error.code, &error.message, error.pointer.as_deref(), error.hint.as_deref());
+    }
+    terminal::note(&summary(&job, outcome, &usage));
+    if args.json {
+        print_json(&report);
+    } else if let Some(result) = &report.result {
+        terminal::print(result.get());
+    }
+    ExitCode::of(outcome)
+}
+
+fn summary(job: &str, outcome: Outcome, usage: &Usage) -> String {
+    let ms = |us: u64| format!("{}.{:03} s", us / 1_000_000, us / 1_000 % 1_000);
+    let dropped = match usage.log_lines_dropped {
+        0 => String::new(),
+        count => format!(" · {count} log lines over the limit"),
+    };
+    format!(
+        "{job} {outcome} in {} · cpu {} · peak memory {}{dropped}",
+        ms(usage.wall_us),
+        ms(usage.cpu_us),
+        approximate_bytes(usage.peak_memory_bytes),
+    )
+}
+
+fn print_json(report: &Report) {
+    match serde_json::to_string(report) {
+        Ok(json) => terminal::print(&json),
+        Err(error) => terminal::print_failure(&Failure::host(format!("writing the report: {error}"))),
+    }
+}

@@ -1,0 +1,105 @@
+//! `mainworker settings`: whether the settings can be used, and what they say.
+
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::providers::Providers;
+use crate::settings::Settings;
+use crate::terminal;
+use clap::{Args, Subcommand};
+use mainworker_domain::limits::LIMITS;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Check or show the host's settings.
+#[derive(Debug, Subcommand)]
+pub enum SettingsCommand {
+    /// Read the settings and open all that they name
+    #[command(after_help = "Example:
+  mainworker settings check --settings mainworker.toml")]
+    Check(SettingsArgs),
+    /// Print the settings in force as JSON, without secrets
+    #[command(after_help = "Example:
+  mainworker settings show | jq .limits")]
+    Show(SettingsArgs),
+}
+
+/// Which settings.
+#[derive(Args, Debug)]
+pub struct SettingsArgs {
+    /// Settings file [default: mainworker.toml, if it is here]
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+}
+
+pub(super) fn settings(command: &SettingsCommand) -> Result<ExitCode, Failure> {
+    match command {
+        SettingsCommand::Check(args) => check(&Settings::load(args.settings.as_deref())?),
+        SettingsCommand::Show(args) => {
+            let settings = Settings::load(args.settings.as_deref())?;
+            terminal::print(&serde_json::to_string_pretty(&to_json(&settings)).unwrap_or_default());
+            Ok(ExitCode::Completed)
+        }
+    }
+}
+
+fn check(settings: &Settings) -> Result<ExitCode, Failure> {
+    let unusable = |what: String, error: std::io::Error| {
+        Failure::usage("settings_unusable", format!("{what}: {error}"), "mend the path, or the permissions there")
+    };
+    if let Some(dir) = &settings.modules_dir {
+        std::fs::read_dir(dir).map_err(|error| unusable(format!("`[modules] dir`, `{}`", dir.display()), error))?;
+    }
+    for (name, mount) in &settings.offer.mounts {
+        let what = || format!("`[files.{name}] path`, `{}`", mount.path.display());
+        mount.open().map_err(|error| unusable(what(), error))?;
+    }
+    if let Some(dir) = &settings.configuration.files_dir {
+        let what = || format!("`[configuration] files-dir`, `{}`", dir.display());
+        Providers::open(&settings.configuration).map_err(|error| unusable(what(), error))?;
+    }
+    let file = match &settings.file {
+        Some(file) => format!("`{}`", file.display()),
+        None => "no settings file; everything is at its default".to_owned(),
+    };
+    terminal::print(&format!("{file}: can be used, {} mounts", settings.offer.mounts.len()));
+    Ok(ExitCode::Completed)
+}
+
+/// The settings in force. Of configuration values and tokens only that they are there.
+fn to_json(settings: &Settings) -> Value {
+    let limits = LIMITS.iter().map(|spec| {
+        let value = settings.offer.ceilings.get(spec.limit);
+        let default = if spec.in_manifest { spec.ceiling } else { spec.default };
+        (spec.key.to_owned(), json!(spec.limit.format(value.unwrap_or(default))))
+    });
+    let files = settings.offer.mounts.iter().map(|(name, mount)| {
+        (name.clone(), json!({ "path": mount.path, "access": mount.access.as_str() }))
+    });
+    json!({
+        "file": settings.file,
+        "modules": { "dir": settings.modules_dir(None) },
+        "files": files.collect::<serde_json::Map<_, _>>(),
+        "http": { "allow": settings.http.allow, "allow-private": settings.http.allow_private },
+        "configuration": {
+            "env-prefix": settings.configuration.env_prefix,
+            "files-dir": settings.configuration.files_dir,
+            "values": hidden(&settings.configuration.values),
+        },
+        "limits": limits.collect::<serde_json::Map<_, _>>(),
+        "server": {
+            "listen": settings.server.listen,
+            "token": settings.server.token.as_ref().map(|_| "***"),
+            "source": settings.server.source,
+            "roles": settings.server.roles,
+        },
+    })
+}
+
+/// The keys of `value` without what they hold.
+fn hidden(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), hidden(value))).collect(),
+        Value::Null => json!({}),
+        _ => json!("***"),
+    }
+}

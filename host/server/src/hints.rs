@@ -1,0 +1,171 @@
+//! What to try next, for each thing that can go wrong. The only place with advice.
+
+use mainworker_domain::catalog::{CONTRACT, DescriptionError};
+use mainworker_domain::configuration::From as KeySource;
+use mainworker_domain::limits::{Limit, Unit};
+use mainworker_domain::manifest::Access;
+use mainworker_domain::outcome::{AttemptEnd, LimitBreach};
+use mainworker_domain::rejection::{JsonProblem, Rejection};
+use mainworker_domain::table::{TableError, TableProblem};
+use mainworker_sandbox::refusal::{GrantRefusal, ModuleRefusal};
+
+const ENVELOPE: &str = r#"an envelope is {"configuration": {}, "jobName": "…", "source": "…", "jobPayload": {}}"#;
+
+/// For an envelope that is not taken.
+pub fn of_rejection(rejection: &Rejection) -> String {
+    match rejection {
+        Rejection::TooLarge { .. } => "pass data in a mount and name it in the payload".to_owned(),
+        Rejection::MalformedJson { problem: JsonProblem::DuplicateKey { key }, .. } => {
+            format!("keep one `{key}` of the two")
+        }
+        Rejection::MalformedJson { .. } => format!("check the file with `jq .`; {ENVELOPE}"),
+        Rejection::MissingField { field } => format!("add `\"{field}\": …`; {ENVELOPE}"),
+        Rejection::UnknownField { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+        Rejection::UnknownField { nearest: None, .. } => {
+            format!("remove it, or move it into `jobPayload`; {ENVELOPE}")
+        }
+        Rejection::WrongType { .. } => ENVELOPE.to_owned(),
+        Rejection::UnknownJob { nearest, is_a_name, .. } => match (nearest.as_slice(), is_a_name) {
+            ([], false) => "a job name is 1 to 63 of a-z, 0-9 and `-`; `mainworker jobs` lists the jobs".to_owned(),
+            ([], true) => "`mainworker jobs` lists the jobs; `--modules DIR` says where they are".to_owned(),
+            (names, _) => format!("did you mean `{}`? `mainworker jobs` lists the jobs", names.join("` or `")),
+        },
+        Rejection::SourceNotAllowed { job, allowed, .. } => match allowed.first() {
+            Some(first) => format!(
+                "use a source that the job allows, such as `{first}`, or add yours to `[schedulable-by] sources` in the job.toml of `{job}`"
+            ),
+            None => format!("add the source to `[schedulable-by] sources` in the job.toml of `{job}`"),
+        },
+        Rejection::PayloadInvalid { job, .. } => format!("`mainworker jobs show {job}` shows the payload's schema"),
+        Rejection::MissingConfiguration { key, from, .. } => missing_key(key, *from),
+    }
+}
+
+fn missing_key(key: &str, from: KeySource) -> String {
+    let envelope = format!("`\"configuration\": {{\"{key}\": …}}` in the envelope");
+    let host = format!("`\"{key}\" = …` under `[configuration.values]` in the settings");
+    match from {
+        KeySource::Envelope => format!("add {envelope}"),
+        KeySource::Host => format!("add {host}"),
+        KeySource::Either => format!("add {envelope}, or {host}"),
+    }
+}
+
+/// For a module that is not taken.
+pub fn of_module(refusal: &ModuleRefusal) -> String {
+    match refusal {
+        ModuleRefusal::TooLarge { .. } => {
+            "build it with the profile `job`, which strips debug sections: `mainworker module build`".to_owned()
+        }
+        ModuleRefusal::NotWasm(_) | ModuleRefusal::CoreModule => {
+            "`mainworker module build CRATE` makes a component for `wasm32-wasip2` with its manifest".to_owned()
+        }
+        ModuleRefusal::ManifestMissing => {
+            "`mainworker module build CRATE` adds the manifest; a component as the compiler leaves it has none".to_owned()
+        }
+        ModuleRefusal::ManifestRepeated { .. } => "build the module anew and pack it once".to_owned(),
+        ModuleRefusal::Description(DescriptionError::Manifest(error)) => match error {
+            mainworker_domain::manifest::ManifestError::Table(error) => of_table(error),
+            mainworker_domain::manifest::ManifestError::Toml(_) => "mend the TOML at that place".to_owned(),
+        },
+        ModuleRefusal::Description(DescriptionError::Schema { .. }) => {
+            "describe the payload with plain types; `#[derive(JsonSchema)]` on them makes such a schema".to_owned()
+        }
+        ModuleRefusal::Description(_) | ModuleRefusal::OtherContract { .. } => {
+            format!("rebuild it with the guest SDK of this host, which speaks `{CONTRACT}`")
+        }
+        ModuleRefusal::HandlerMissing { .. } => {
+            "mark the job's function with `#[mainworker::job]`, or export the interface `handler` of `wit/`".to_owned()
+        }
+        ModuleRefusal::ImportNotAsked { ask, .. } => format!("add to job.toml:\n{ask}"),
+        ModuleRefusal::ImportUnknown { .. } => {
+            "remove what imports it; `host/ARCHITECTURE.md` lists what a job can be granted".to_owned()
+        }
+        ModuleRefusal::OtherName { expected, .. } => {
+            format!("name the file after its job, or build `{expected}` again")
+        }
+        ModuleRefusal::NotCompilable(_) => {
+            "the component may use a WebAssembly feature that is off here, such as gc, threads or async".to_owned()
+        }
+    }
+}
+
+/// For grants that are refused.
+pub fn of_grant(refusal: &GrantRefusal) -> String {
+    match refusal {
+        GrantRefusal::MountNotGiven { mount, access, nearest, .. } => {
+            let word = access.as_str();
+            let lines = format!("add to the settings:\n[files.{mount}]\npath = \"/…\"\naccess = \"{word}\"");
+            match nearest {
+                Some(nearest) => format!("the settings have `{nearest}`; or {lines}"),
+                None => lines,
+            }
+        }
+        GrantRefusal::MountReadOnly { mount, .. } => {
+            format!("in the settings:\n[files.{mount}]\naccess = \"{}\"", Access::ReadWrite.as_str())
+        }
+        GrantRefusal::MountUnavailable { mount, .. } => {
+            format!("check `path` under `[files.{mount}]`; `mainworker settings check` opens every mount")
+        }
+        GrantRefusal::FreeSpace { .. } => {
+            "free some space there, or lower `free-space` under `[limits]` in the settings".to_owned()
+        }
+        GrantRefusal::NotOffered { capability, .. } => {
+            format!("make it `optional = true` in job.toml, or leave `{capability}` out of `[grants]`")
+        }
+        GrantRefusal::OverCeiling(over) => format!(
+            "in the settings:\n[limits]\n{} = {}",
+            over.limit.spec().key,
+            toml_value(over.limit, over.asked)
+        ),
+    }
+}
+
+/// For an attempt that did not complete.
+pub fn of_end(end: &AttemptEnd, job: &str) -> Option<String> {
+    Some(match end {
+        AttemptEnd::OverLimit(breach) => of_breach(breach),
+        AttemptEnd::ResultNotJson { .. } => "return one JSON value, as `#[mainworker::job]` does".to_owned(),
+        AttemptEnd::Trapped(trap) if trap.cause.contains("stack") => {
+            "the job recurses too deeply; use a loop with a list of its own".to_owned()
+        }
+        AttemptEnd::Trapped(_) => format!("run the job's native tests: `cargo test -p {job}`"),
+        AttemptEnd::HostError { .. } => "this is a defect of the host: please report it with the log above".to_owned(),
+        _ => return None,
+    })
+}
+
+fn of_breach(breach: &LimitBreach) -> String {
+    let spec = breach.limit.spec();
+    if breach.limit == Limit::FreeSpace {
+        return "free some space there, or lower `free-space` under `[limits]` in the settings".to_owned();
+    }
+    // Half as much again, so that the proposal is not over its limit at the next small change.
+    let enough = breach.observed.max(breach.allowed).saturating_mul(3) / 2;
+    let asked = match spec.unit {
+        Unit::Bytes => enough.next_multiple_of(1 << 20),
+        Unit::Milliseconds => enough.next_multiple_of(1_000),
+        Unit::Count => enough,
+    };
+    if asked > spec.ceiling {
+        return "the job needs less: work in parts, or keep its data in a mount".to_owned();
+    }
+    format!("if it needs that much, in job.toml:\n[limits]\n{} = {}", spec.key, toml_value(breach.limit, asked))
+}
+
+fn toml_value(limit: Limit, value: u64) -> String {
+    match limit.spec().unit {
+        Unit::Count => value.to_string(),
+        _ => format!("\"{}\"", limit.format(value)),
+    }
+}
+
+/// For a key or value in `job.toml` or the settings.
+pub fn of_table(error: &TableError) -> String {
+    match &error.problem {
+        TableProblem::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+        TableProblem::UnknownKey { nearest: None, .. } => "remove it".to_owned(),
+        TableProblem::MissingKey => format!("add `{}`", error.path),
+        TableProblem::WrongType { .. } | TableProblem::Invalid { .. } => format!("change `{}`", error.path),
+    }
+}

@@ -1,0 +1,32 @@
+//! What talks: the command line of `mainworker`, and with it settings, reports, hints and exit codes.
+//!
+//! The other crates state facts; this one turns them into words, hints and numbers. A command is one file under [`cli`].
+//! All that is printed goes through [`terminal`].
+
+pub mod cli;
+pub mod exit_code;
+pub mod failure;
+pub mod hints;
+pub mod modules_folder;
+pub mod process;
+pub mod providers;
+pub mod report;
+pub mod settings;
+pub mod terminal;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    process::harden();
+    terminal::start_diagnostics();
+    match cli.run() {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            terminal::print_failure(&failure);
+            failure.exit.into()
+        }
+    }
+}

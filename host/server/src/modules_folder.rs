@@ -1,0 +1,119 @@
+//! A folder of module files, `NAME.wasm` for the job NAME.
+
+use crate::failure::Failure;
+use mainworker_domain::catalog::{Catalog, KnownJob};
+use mainworker_domain::envelope::Envelope;
+use mainworker_domain::job_name::JobName;
+use mainworker_domain::limits::MODULE_BYTES_MAX;
+use mainworker_sandbox::module_file::ModuleFile;
+use mainworker_sandbox::refusal::ModuleRefusal;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The folder.
+#[derive(Clone, Debug)]
+pub struct ModulesFolder {
+    folder: PathBuf,
+}
+
+impl ModulesFolder {
+    /// The folder at `path`, which need not be there.
+    pub fn at(path: PathBuf) -> Self {
+        Self { folder: path }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The names that have a file, sorted.
+    ///
+    /// # Errors
+    /// A folder that is there and cannot be listed.
+    pub fn names(&self) -> Result<Vec<JobName>, Failure> {
+        let unavailable = |error: std::io::Error| {
+            Failure::unavailable(
+                format!("listing the modules in `{}`: {error}", self.folder.display()),
+                "`--modules DIR` names another folder; `mainworker module build` makes modules",
+            )
+        };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(unavailable)? {
+            let name = entry.map_err(unavailable)?.file_name();
+            let name = name.to_str().and_then(|name| name.strip_suffix(".wasm"));
+            names.extend(name.and_then(|name| JobName::parse(name).ok()));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The admitted module of the job, or none where there is no file for it.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is refused, or is the module of another job.
+    pub fn read(&self, name: &JobName) -> Result<Option<ModuleFile>, Failure> {
+        let path = self.folder.join(format!("{name}.wasm"));
+        if matches!(fs::metadata(&path), Err(error) if error.kind() == ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        let module = read_module(&path)?;
+        let found = &module.revision().manifest().job.name;
+        if found != name {
+            let refusal = ModuleRefusal::OtherName { expected: name.to_string(), found: found.to_string() };
+            return Err(Failure::module(path.display(), &refusal));
+        }
+        Ok(Some(module))
+    }
+
+    /// The envelope with its job, and the job's module: only the module of the named job is admitted.
+    ///
+    /// # Errors
+    /// `unknown_job`, or why the module is not taken.
+    pub fn resolve(&self, envelope: Envelope) -> Result<(KnownJob, ModuleFile), Failure> {
+        let module = match JobName::parse(envelope.job_name()) {
+            Ok(name) => self.read(&name)?,
+            Err(_) => None,
+        };
+        let catalog = match &module {
+            Some(module) => Catalog::of([Arc::clone(module.revision())]),
+            None => {
+                let names = self.names().unwrap_or_default();
+                Catalog::default().proposing(names.iter().map(JobName::to_string).collect())
+            }
+        };
+        let known = catalog.resolve(envelope)?;
+        match module {
+            Some(module) => Ok((known, module)),
+            None => Err(Failure::host("a job was found in a catalog without modules")),
+        }
+    }
+}
+
+/// Reads and admits a module file.
+///
+/// # Errors
+/// A file that cannot be read or is refused.
+pub fn read_module(path: &Path) -> Result<ModuleFile, Failure> {
+    let bytes = read_limited(path)?;
+    ModuleFile::admit(bytes).map_err(|refusal| Failure::module(path.display(), &refusal))
+}
+
+/// The bytes of a file that could be a module, no more than a module may have and one.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn read_limited(path: &Path) -> Result<Vec<u8>, Failure> {
+    let unavailable = |error: std::io::Error| {
+        Failure::unavailable(
+            format!("reading the module `{}`: {error}", path.display()),
+            "check the path and its permissions; `mainworker module build` makes modules",
+        )
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unavailable)?;
+    file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unavailable)?;
+    Ok(bytes)
+}

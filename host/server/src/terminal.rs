@@ -1,0 +1,130 @@
+//! All that is printed: results on stdout, everything else on stderr.
+//!
+//! Colours only where a terminal reads them and `NO_COLOR` does not ask for none. Text of a guest or an envelope never
+//! reaches a terminal raw: control characters are shown instead of obeyed.
+
+use crate::failure::Failure;
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+use mainworker_domain::event::{Level, LogLine, Progress};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
+use tracing_subscriber::EnvFilter;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default();
+const WARN: Style = AnsiColor::Yellow.on_default();
+const QUIET: Style = Style::new().dimmed();
+
+/// Sends the host's own diagnostics to stderr: warnings, or what `MAINWORKER_LOG` says (`info`, `mainworker_sandbox=debug`).
+pub fn start_diagnostics() {
+    let filter = EnvFilter::try_from_env("MAINWORKER_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .try_init();
+    // A second start in one process, as in tests, changes nothing.
+    drop(started);
+}
+
+/// Prints a text and a line end to stdout. A reader that went away is not an error.
+pub fn print(text: &str) {
+    let mut stdout = anstream::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// Prints a line to stderr.
+pub fn note(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Prints why a command failed: code, message, place, hint.
+pub fn print_failure(failure: &Failure) {
+    print_error(&failure.code, &failure.message, failure.pointer.as_deref(), failure.hint.as_deref());
+}
+
+/// Prints an error in its parts, each on its own line.
+pub fn print_error(code: &str, message: &str, pointer: Option<&str>, hint: Option<&str>) {
+    let mut text = format!("{ERROR}error[{code}]{ERROR:#}: {}", printable(message));
+    if let Some(pointer) = pointer {
+        text.push_str(&format!("\n  at {}", printable(if pointer.is_empty() { "/" } else { pointer })));
+    }
+    if let Some(hint) = hint {
+        text.push_str(&format!("\n{HINT}hint{HINT:#}: {}", printable(hint)));
+    }
+    note(&text);
+}
+
+/// `text` with control characters shown as escapes; line ends stay.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && c != '\n';
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let shown = text.chars().map(|c| if obeyed(c) { c.escape_default().to_string() } else { c.to_string() });
+    Cow::Owned(shown.collect())
+}
+
+/// What a person sees while an attempt runs: its log lines and, on a terminal, its progress.
+#[derive(Debug)]
+pub struct LiveView {
+    bar: Option<ProgressBar>,
+}
+
+impl LiveView {
+    /// A view of an attempt at `job`.
+    pub fn start(job: &str) -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(100);
+            if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {percent:>3} % {elapsed} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.set_prefix(job.to_owned());
+            bar
+        });
+        Self { bar }
+    }
+
+    /// Shows a log line.
+    pub fn line(&self, line: &LogLine) {
+        let style = match line.level {
+            Level::Trace | Level::Debug => QUIET,
+            Level::Info => Style::new(),
+            Level::Warn => WARN,
+            Level::Error | Level::Critical => ERROR,
+        };
+        let context = if line.context.is_empty() { String::new() } else { format!(" {}", printable(&line.context)) };
+        let text = format!("{style}{:>5}{style:#}{QUIET}{context}{QUIET:#} {}", line.level.as_str(), printable(&line.message));
+        match &self.bar {
+            Some(bar) => bar.suspend(|| note(&text)),
+            None => note(&text),
+        }
+    }
+
+    /// Shows progress.
+    pub fn progress(&self, progress: &Progress) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(u64::from(progress.percent));
+            bar.set_message(printable(&progress.message).into_owned());
+        }
+    }
+
+    /// Ends the view.
+    pub fn end(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_of_a_guest_are_shown_not_obeyed() {
+        assert_eq!(printable("plain\ntext ä"), "plain\ntext ä");
+        assert_eq!(printable("\u{1b}[2Jgone\r"), "\\u{1b}[2Jgone\\r");
+    }
+}
