@@ -8,7 +8,7 @@ use crate::bindings::exports::mainworker::job::handler;
 use crate::capabilities::log::{Log, cut};
 use crate::capabilities::masking::Masker;
 use crate::capabilities::{Granted, clock, configuration, files, log, progress, random};
-use crate::classify::classify;
+use crate::classify::{InCall, classify};
 use crate::control::{Control, Stopped};
 pub use crate::control::{Stop, StopReason};
 use crate::cpu_meter::{Metered, Panicked, cpu_ns_now};
@@ -158,7 +158,8 @@ impl Attempt {
             max_attempts: task.max_attempts,
             tags: task.tags.clone(),
         };
-        instance.mainworker_job_handler().call_run(&mut store, &task, &self.request.payload).await
+        let called = instance.mainworker_job_handler().call_run(&mut store, &task, &self.request.payload).await;
+        called.map_err(|error| error.context(InCall))
     }
 
     fn open_store(&self) -> wasmtime::Result<Store<State>> {

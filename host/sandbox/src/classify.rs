@@ -3,9 +3,17 @@
 use crate::control::Stopped;
 use mainworker_domain::limits::{Limit, Limits};
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach, Trap};
-use wasmtime::WasmBacktrace;
+use wasmtime::{PoolConcurrencyLimitError, WasmBacktrace};
 use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
+
+/// Bytes of a function's name in a backtrace. Names come from the module; generic ones in Rust have some hundred.
+const FRAME_NAME_BYTES_MAX: usize = 512;
+
+/// Marks an error of the call itself, when the instance was there.
+#[derive(Debug, thiserror::Error)]
+#[error("the call of the job")]
+pub(crate) struct InCall;
 
 /// How an attempt ended whose call gave an error instead of an answer. The trap's log lines are added by the caller.
 pub(crate) fn classify(error: &wasmtime::Error, limits: &Limits) -> AttemptEnd {
@@ -29,6 +37,11 @@ pub(crate) fn classify(error: &wasmtime::Error, limits: &Limits) -> AttemptEnd {
     match backtrace {
         // An error of a host call that the guest brought about: a handle that is not there, bytes that are no text.
         Some(frames) => trapped(error.root_cause().to_string(), Some(frames)),
+        // Outside of its code a call fails only by what the guest handed over: an answer that is no text, no memory for
+        // the payload.
+        None if error.is::<InCall>() && !error.is::<PoolConcurrencyLimitError>() => {
+            trapped(error.root_cause().to_string(), None)
+        }
         None => AttemptEnd::HostError { message: format!("{error:#}") },
     }
 }
@@ -74,7 +87,11 @@ fn number_after(text: &str, before: &str) -> Option<u64> {
 /// Function names, innermost first. A function without a name is known by its index.
 fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
-        Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+        Some(name) => {
+            let mut name = format!("{:#}", rustc_demangle::demangle(name));
+            name.truncate(name.floor_char_boundary(FRAME_NAME_BYTES_MAX));
+            name
+        }
         None => format!("function {}", frame.func_index()),
     };
     backtrace.frames().iter().map(name).collect()

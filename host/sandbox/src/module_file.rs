@@ -16,6 +16,10 @@ use wasmparser::{Encoding, Parser, Payload};
 /// The export that makes a component a job.
 pub const HANDLER: &str = "mainworker:job/handler@0.1.0";
 
+/// Components inside components. Composed ones have a few levels; the compiler's time grows with the square of them, and
+/// compiling cannot be interrupted.
+const NESTED_MAX: usize = 64;
+
 /// An admitted module file, not compiled yet.
 #[derive(Debug)]
 pub struct ModuleFile {
@@ -132,7 +136,13 @@ fn outline(bytes: &[u8]) -> Result<Outline, ModuleRefusal> {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => {
                 return Err(ModuleRefusal::CoreModule);
             }
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                depth += 1;
+                if depth > NESTED_MAX {
+                    let problem = format!("components are nested deeper than {NESTED_MAX}");
+                    return Err(ModuleRefusal::NotCompilable(problem));
+                }
+            }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::CustomSection(section) if depth == 0 && section.name() == MANIFEST_SECTION => {
                 outline.sections.push(section.data().to_vec());

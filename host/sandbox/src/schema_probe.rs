@@ -16,7 +16,8 @@ use mainworker_domain::limits::Limits;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::component::ResourceTable;
+use tokio::time::timeout;
+use wasmtime::component::{Component, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::WasiCtxBuilder;
 
@@ -52,13 +53,19 @@ pub enum SchemaProbeError {
 }
 
 impl Sandbox {
-    /// Asks `component`, which has no manifest yet, for its schemas.
+    /// Asks `component`, which has no manifest yet, for its schemas. Must be called on a Tokio runtime with timers.
     ///
     /// # Errors
     /// A component that cannot answer, or whose answer is not JSON.
     pub async fn schemas(&self, component: &[u8]) -> Result<Schemas, SchemaProbeError> {
+        let too_long = || SchemaProbeError::NoAnswer(format!("it took longer than {} s", WALL.as_secs()));
+        let component = self.compile(component).map_err(|error| SchemaProbeError::NoAnswer(format!("{error:#}")))?;
+        // The epoch stops a guest that computes; one that is parked in a host call is left there.
+        timeout(WALL, self.ask(component)).await.unwrap_or_else(|_| Err(too_long()))
+    }
+
+    async fn ask(&self, component: Component) -> Result<Schemas, SchemaProbeError> {
         let no_answer = |error: wasmtime::Error| SchemaProbeError::NoAnswer(format!("{error:#}"));
-        let component = self.compile(component).map_err(no_answer)?;
         let Some((_, schema)) = component.get_export(None, SCHEMA) else { return Ok(Schemas::default()) };
         let pre = self.linker.instantiate_pre(&component).and_then(JobPre::new).map_err(no_answer)?;
         let mut store = empty_store(pre.engine());

@@ -40,7 +40,7 @@ impl<'a> Providers<'a> {
 
     /// The host's value of `key`, if it has one.
     pub fn value(&self, key: &str) -> Option<SecretString> {
-        match self.from_file(key) {
+        match self.file_value(key) {
             Ok(Some(value)) => return Some(value),
             Ok(None) => {}
             Err(error) => {
@@ -49,7 +49,7 @@ impl<'a> Providers<'a> {
                 return None;
             }
         }
-        self.from_environment(key)
+        self.environment_value(key)
             .or_else(|| look_up(&self.settings.values, key).map(|value| SecretString::from(as_text(value))))
     }
 
@@ -58,7 +58,7 @@ impl<'a> Providers<'a> {
         self.problem.take()
     }
 
-    fn from_file(&self, key: &str) -> io::Result<Option<SecretString>> {
+    fn file_value(&self, key: &str) -> io::Result<Option<SecretString>> {
         let Some(files) = &self.files else { return Ok(None) };
         // Keys are letters, digits, `-`, `_` and dots between them: none leaves the folder, and cap-std would not let it.
         let file = match files.open(key) {
@@ -77,7 +77,7 @@ impl<'a> Providers<'a> {
         Ok(Some(SecretString::from(text)))
     }
 
-    fn from_environment(&self, key: &str) -> Option<SecretString> {
+    fn environment_value(&self, key: &str) -> Option<SecretString> {
         let prefix = self.settings.env_prefix.as_ref()?;
         let name: String = key
             .chars()

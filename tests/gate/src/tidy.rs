@@ -11,6 +11,7 @@ pub mod lints;
 pub mod names;
 pub mod reach;
 pub mod shared_versions;
+pub mod shown_files;
 pub mod source_text;
 pub mod top_level;
 pub mod unfinished;
@@ -27,6 +28,11 @@ pub(crate) fn step(gate: &Gate) -> Result<()> {
         findings.extend(length::check(file, &text));
         findings.extend(names::check(file, &split));
         findings.extend(unfinished::check(file, &split));
+    }
+
+    let readme = workspace.read("README.md")?;
+    for path in shown_files::SHOWN {
+        findings.extend(shown_files::check(&readme, path, &workspace.read(path)?));
     }
 
     let root: toml::Table = workspace.read("Cargo.toml")?.parse().context("Cargo.toml")?;

@@ -88,12 +88,33 @@ impl Log {
         // Masked as a whole first: a secret may have several lines.
         let masked = self.masker.mask(message);
         let context = cut(&self.masker.mask(context));
-        for line in masked.lines() {
-            self.add(level, &context, cut(line));
+        let mut rest = &*masked;
+        while !rest.is_empty() {
+            let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
+            rest = after;
+            if !self.add(level, &context, cut(line.strip_suffix('\r').unwrap_or(line))) {
+                break;
+            }
+        }
+        self.drop_rest(level, &context, rest);
+    }
+
+    /// Counts the lines of a text whose earlier lines filled the log, and remembers the last ones. One call may bring
+    /// millions of lines, and nothing can interrupt it here.
+    fn drop_rest(&self, level: Level, context: &str, rest: &str) {
+        if rest.is_empty() {
+            return;
+        }
+        let lines = rest.bytes().filter(|&byte| byte == b'\n').count() + usize::from(!rest.ends_with('\n'));
+        let last: Vec<&str> = rest.lines().rev().take(LAST_LINES).collect();
+        self.book().dropped += (lines - last.len()) as u64;
+        for line in last.into_iter().rev() {
+            self.add(level, context, cut(line));
         }
     }
 
-    fn add(&self, level: Level, context: &str, message: String) {
+    /// Adds one line; whether it was kept.
+    fn add(&self, level: Level, context: &str, message: String) -> bool {
         let at_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let line = LogLine { at_ms, level, context: context.to_owned(), message };
         let bytes = line.context.len() + line.message.len();
@@ -104,7 +125,7 @@ impl Log {
         book.last.push_back(line.clone());
         if book.lines.len() >= self.lines_max || book.bytes + bytes > self.bytes_max {
             book.dropped += 1;
-            return;
+            return false;
         }
         book.bytes += bytes;
         book.lines.push(line.clone());
@@ -113,6 +134,7 @@ impl Log {
             // Nobody listening is no reason to stop.
             let _ = events.send(Event::LogLine { task_id: self.task_id.clone(), line });
         }
+        true
     }
 
     pub(crate) fn close(&self) -> Closed {
@@ -184,8 +206,9 @@ impl Printed {
 
     fn print(&self, bytes: &[u8]) {
         let mut unfinished = self.unfinished.lock().unwrap_or_else(PoisonError::into_inner);
-        // Long enough that a secret which begins within the part of a line that is kept is there whole to be masked.
-        let kept_max = TEXT_BYTES_MAX + self.log.masker.longest_bytes();
+        // Long enough that a secret which begins within the part of a line that is kept is there whole to be masked, and
+        // that a line which is longer is seen to be.
+        let kept_max = TEXT_BYTES_MAX + self.log.masker.longest_bytes() + 1;
         for (index, part) in bytes.split(|&byte| byte == b'\n').enumerate() {
             if index > 0 {
                 unfinished.finish();

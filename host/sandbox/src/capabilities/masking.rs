@@ -77,9 +77,31 @@ impl Masker {
         if !json.contains('\\') && !needles.is_match(&json) {
             return json;
         }
+        let json = self.mask_numbers(json);
         let Ok(value) = serde_json::from_str::<Value>(&json) else { return self.mask(&json).into_owned() };
         let masked = self.mask_value(value.clone());
         if masked == value { json } else { masked.to_string() }
+    }
+
+    /// Numbers by their digits as written: a reader makes other ones of `1.50`, and of more than it can hold.
+    fn mask_numbers(&self, json: String) -> String {
+        let mut masked = String::with_capacity(json.len());
+        let mut rest = json.as_str();
+        while let Some(start) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
+            masked.push_str(&rest[..start]);
+            rest = &rest[start..];
+            let end = if rest.starts_with('"') { string_end(rest) } else { number_end(rest) };
+            let (token, after) = rest.split_at(end);
+            let is_secret_number = !token.starts_with('"') && matches!(self.mask(token), Cow::Owned(_));
+            if is_secret_number {
+                masked.push_str(&Value::from(MASK).to_string());
+            } else {
+                masked.push_str(token);
+            }
+            rest = after;
+        }
+        masked.push_str(rest);
+        masked
     }
 
     fn mask_value(&self, value: Value) -> Value {
@@ -91,13 +113,29 @@ impl Masker {
                     .map(|(key, value)| (self.mask(&key).into_owned(), self.mask_value(value)))
                     .collect(),
             ),
-            Value::Number(number) => {
-                let text = number.to_string();
-                if self.mask(&text) == text { Value::Number(number) } else { Value::from(MASK) }
-            }
             other => other,
         }
     }
+}
+
+/// Where the JSON string that `text` begins with ends.
+fn string_end(text: &str) -> usize {
+    let mut escaped = false;
+    for (index, byte) in text.bytes().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return index + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Where the JSON number that `text` begins with ends.
+fn number_end(text: &str) -> usize {
+    let part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
+    text.find(|c| !part(c)).unwrap_or(text.len())
 }
 
 #[cfg(test)]
@@ -128,6 +166,8 @@ mod tests {
         let masker = masker(&["12", "abc"]);
         let masked = masker.mask_json(r#"{"n":412,"\u0061bc":["xabcx",1.50]}"#.to_owned());
         assert_eq!(masked, r#"{"***":["x***x",1.5],"n":"***"}"#);
+        let numbers = masker.mask_json(r#"[12e5, 0.0000012, 98765432109876543210112, "\"12", 3.50]"#.to_owned());
+        assert_eq!(numbers, r#"["***","***","***","\"***",3.5]"#);
         let untouched = r#"{"n": 1.50}"#.to_owned();
         assert_eq!(masker.mask_json(untouched.clone()), untouched);
     }

@@ -9,7 +9,7 @@ use super::masking::Masker;
 use crate::bindings::mainworker::job::progress;
 use crate::state::State;
 use mainworker_domain::event::{Event, Progress as Report};
-use mainworker_domain::limits::{Limit, Limits};
+use mainworker_domain::limits::{Limit, Limits, TEXT_BYTES_MAX};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
@@ -44,8 +44,10 @@ pub(crate) fn build(
 
 impl Progress {
     fn report(&mut self, percent: u8, message: &str, now: Instant) {
-        // Masking a flood of texts that nobody will see is work for nothing, so only what is shown is masked.
-        self.waiting = Some(Report { percent: percent.min(100), message: cut(message) });
+        // Masking a flood of texts that nobody will see is work for nothing, so only what is shown is masked. Until then
+        // there is enough of it that a secret which begins within the part that is shown is there whole.
+        let kept = message.floor_char_boundary(TEXT_BYTES_MAX + self.masker.longest_bytes() + 1);
+        self.waiting = Some(Report { percent: percent.min(100), message: message[..kept].to_owned() });
         if self.shown.is_none_or(|shown| now.duration_since(shown) >= self.interval) {
             self.shown = Some(now);
             self.show();
@@ -54,7 +56,7 @@ impl Progress {
 
     fn show(&mut self) {
         let (Some(mut progress), Some(events)) = (self.waiting.take(), &self.events) else { return };
-        progress.message = self.masker.mask(&progress.message).into_owned();
+        progress.message = cut(&self.masker.mask(&progress.message));
         let _ = events.send(Event::Progress { task_id: self.task_id.clone(), progress });
     }
 }
