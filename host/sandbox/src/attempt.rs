@@ -115,7 +115,12 @@ impl Sandbox {
             attempt: attempt_number,
         });
 
-        let attempt = Attempt { request, control: Arc::clone(&control), log: Arc::clone(&log), masker: Arc::clone(&masker) };
+        let attempt = Attempt {
+            request,
+            control: Arc::clone(&control),
+            log: Arc::clone(&log),
+            masker: Arc::clone(&masker),
+        };
         let running = self.threads.spawn(Metered::new(attempt.run(), Arc::clone(&control)));
         let watch = Watch { control: &control, stop: &stop, mounts: &mounts, limits: &limits };
         let end = watch.until_end(running).await;
@@ -158,7 +163,8 @@ impl Attempt {
             max_attempts: task.max_attempts,
             tags: task.tags.clone(),
         };
-        let called = instance.mainworker_job_handler().call_run(&mut store, &task, &self.request.payload).await;
+        let called =
+            instance.mainworker_job_handler().call_run(&mut store, &task, &self.request.payload).await;
         called.map_err(|error| error.context(InCall))
     }
 
@@ -204,7 +210,8 @@ impl Attempt {
         let shown = |message: String| cut(&self.masker.mask(&message));
         match answer {
             Ok(result) => {
-                let (observed, allowed) = (result.len() as u64, self.request.granted.limits.get(Limit::Output));
+                let (observed, allowed) =
+                    (result.len() as u64, self.request.granted.limits.get(Limit::Output));
                 if observed > allowed {
                     return AttemptEnd::OverLimit(LimitBreach { limit: Limit::Output, observed, allowed });
                 }

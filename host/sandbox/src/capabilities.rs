@@ -140,12 +140,26 @@ pub fn import_rule(import: &str) -> Option<Import> {
     let (interface, version) = import.split_once('@').unwrap_or((import, ""));
     let rule = match interface {
         // Rust's standard library imports these whether they are used or not. Without a mount there are no folders.
-        "wasi:cli/environment" | "wasi:cli/exit" | "wasi:cli/stdin" | "wasi:cli/stdout" | "wasi:cli/stderr"
-        | "wasi:cli/terminal-input" | "wasi:cli/terminal-output" | "wasi:cli/terminal-stdin"
-        | "wasi:cli/terminal-stdout" | "wasi:cli/terminal-stderr" | "wasi:io/error" | "wasi:io/poll"
-        | "wasi:io/streams" | "wasi:filesystem/types" | "wasi:filesystem/preopens"
-        | "wasi:clocks/monotonic-clock" | "wasi:clocks/wall-clock" | "wasi:random/random"
-        | "wasi:random/insecure" | "wasi:random/insecure-seed" => {
+        "wasi:cli/environment"
+        | "wasi:cli/exit"
+        | "wasi:cli/stdin"
+        | "wasi:cli/stdout"
+        | "wasi:cli/stderr"
+        | "wasi:cli/terminal-input"
+        | "wasi:cli/terminal-output"
+        | "wasi:cli/terminal-stdin"
+        | "wasi:cli/terminal-stdout"
+        | "wasi:cli/terminal-stderr"
+        | "wasi:io/error"
+        | "wasi:io/poll"
+        | "wasi:io/streams"
+        | "wasi:filesystem/types"
+        | "wasi:filesystem/preopens"
+        | "wasi:clocks/monotonic-clock"
+        | "wasi:clocks/wall-clock"
+        | "wasi:random/random"
+        | "wasi:random/insecure"
+        | "wasi:random/insecure-seed" => {
             return version.starts_with("0.2.").then_some(Import::Always);
         }
         "wasi:logging/logging" | "mainworker:job/types" | "mainworker:job/progress" => Import::Always,

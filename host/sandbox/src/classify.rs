@@ -3,8 +3,8 @@
 use crate::control::Stopped;
 use mainworker_domain::limits::{Limit, Limits};
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach, Trap};
-use wasmtime::{PoolConcurrencyLimitError, WasmBacktrace};
 use wasmtime::component::ResourceTableError;
+use wasmtime::{PoolConcurrencyLimitError, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 /// Bytes of a function's name in a backtrace. Names come from the module; generic ones in Rust have some hundred.
@@ -68,7 +68,11 @@ fn engine_limit(error: &wasmtime::Error, limits: &Limits) -> Option<LimitBreach>
         return next(Limit::HostCall);
     }
     if let Some(observed) = number_after(&cause, "instance count too high at ") {
-        return Some(LimitBreach { limit: Limit::Instances, observed, allowed: limits.get(Limit::Instances) });
+        return Some(LimitBreach {
+            limit: Limit::Instances,
+            observed,
+            allowed: limits.get(Limit::Instances),
+        });
     }
     if cause.contains("exceeds limit")
         && let Some(observed) = number_after(&cause, "requested len ")

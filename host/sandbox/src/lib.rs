@@ -25,4 +25,4 @@ mod limiter;
 mod schema_probe;
 mod state;
 
-pub use schema_probe::{Schemas, SchemaProbeError};
+pub use schema_probe::{SchemaProbeError, Schemas};

@@ -92,7 +92,10 @@ impl Sandbox {
             None => {
                 let component = self.compile(file.bytes()).map_err(refuse)?;
                 if let Some(cache) = &self.cache {
-                    let kept = component.serialize().map_err(refuse).map(|code| cache.write(&digest, engine_hash, &code));
+                    let kept = component
+                        .serialize()
+                        .map_err(refuse)
+                        .map(|code| cache.write(&digest, engine_hash, &code));
                     if let Ok(Err(error)) = kept {
                         tracing::warn!(module = %digest, %error, "compiled module is not kept");
                     }
@@ -119,7 +122,10 @@ impl Sandbox {
 }
 
 /// Loads compiled code that this host wrote, or none where the engine does not take it.
-#[expect(unsafe_code, reason = "wasmtime trusts compiled code; the cache hands out only what this host wrote")]
+#[expect(
+    unsafe_code,
+    reason = "wasmtime trusts compiled code; the cache hands out only what this host wrote"
+)]
 fn load(engine: &wasmtime::Engine, code: &[u8]) -> Option<Component> {
     // SAFETY: the bytes come from `ModuleCache`, a folder that only this user may write to, and their checksum is that of
     // what this host serialized. Code of another engine version or other settings is refused by wasmtime.

@@ -4,8 +4,8 @@
 //! a short wall time.
 
 use crate::bindings::JobPre;
-use crate::capabilities::masking::Masker;
 use crate::capabilities::log::Log;
+use crate::capabilities::masking::Masker;
 use crate::capabilities::{configuration, progress};
 use crate::control::Control;
 use crate::limiter::Limiter;
@@ -59,7 +59,8 @@ impl Sandbox {
     /// A component that cannot answer, or whose answer is not JSON.
     pub async fn schemas(&self, component: &[u8]) -> Result<Schemas, SchemaProbeError> {
         let too_long = || SchemaProbeError::NoAnswer(format!("it took longer than {} s", WALL.as_secs()));
-        let component = self.compile(component).map_err(|error| SchemaProbeError::NoAnswer(format!("{error:#}")))?;
+        let component =
+            self.compile(component).map_err(|error| SchemaProbeError::NoAnswer(format!("{error:#}")))?;
         // The epoch stops a guest that computes; one that is parked in a host call is left there.
         timeout(WALL, self.ask(component)).await.unwrap_or_else(|_| Err(too_long()))
     }
@@ -78,10 +79,8 @@ impl Sandbox {
             let function =
                 instance.get_typed_func::<(), (String,)>(&mut store, function).map_err(no_answer)?;
             let (text,) = function.call_async(&mut store, ()).await.map_err(no_answer)?;
-            let value: Value = serde_json::from_str(&text).map_err(|error| SchemaProbeError::NotJson {
-                which,
-                problem: error.to_string(),
-            })?;
+            let value: Value = serde_json::from_str(&text)
+                .map_err(|error| SchemaProbeError::NotJson { which, problem: error.to_string() })?;
             answers.push(value);
         }
         let result = answers.pop();

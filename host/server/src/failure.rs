@@ -49,6 +49,16 @@ impl Failure {
         }
     }
 
+    /// What was to be printed and could not be.
+    pub fn output(error: impl Display) -> Self {
+        Self {
+            code: "output_unwritable".to_owned(),
+            message: format!("writing to standard output: {error}"),
+            hint: Some("free some space there, or send the output elsewhere".to_owned()),
+            ..Self::host("")
+        }
+    }
+
     /// A module file that cannot be read.
     pub fn unavailable(message: impl Display, hint: impl Into<String>) -> Self {
         Self {

@@ -71,10 +71,12 @@ pub fn of_module(refusal: &ModuleRefusal) -> String {
         ModuleRefusal::Description(DescriptionError::Schema { .. }) => {
             "describe the payload with plain types; `#[derive(JsonSchema)]` on them makes such a schema".to_owned()
         }
-        ModuleRefusal::Description(_) | ModuleRefusal::OtherContract { .. } => {
+        ModuleRefusal::Description(_)
+        | ModuleRefusal::OtherContract { .. }
+        | ModuleRefusal::HandlerMissing { found: Some(_), .. } => {
             format!("rebuild it with the guest SDK of this host, which speaks `{CONTRACT}`")
         }
-        ModuleRefusal::HandlerMissing { .. } => {
+        ModuleRefusal::HandlerMissing { found: None, .. } => {
             "mark the job's function with `#[mainworker::job]`, or export the interface `handler` of `wit/`".to_owned()
         }
         ModuleRefusal::ImportNotAsked { ask, .. } => format!("add to job.toml:\n{ask}"),

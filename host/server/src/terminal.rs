@@ -29,9 +29,15 @@ pub fn start_diagnostics() {
 }
 
 /// Prints a text and a line end to stdout. A reader that went away is not an error.
-pub fn print(text: &str) {
+///
+/// # Errors
+/// A stdout that cannot be written, such as a file on a full disk: half a result must not pass for a whole one.
+pub fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::stdout().lock();
-    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Prints a line to stderr.

@@ -94,7 +94,8 @@ pub(super) fn check(
         match check_one(job, grant, mounts, limits) {
             Ok(mount) => granted.push(mount),
             // What the settings do not give is absent; what they give and cannot be used is an error all the same.
-            Err(GrantRefusal::MountNotGiven { .. } | GrantRefusal::MountReadOnly { .. }) if grant.optional => {}
+            Err(GrantRefusal::MountNotGiven { .. } | GrantRefusal::MountReadOnly { .. })
+                if grant.optional => {}
             Err(refusal) => return Err(refusal),
         }
     }

@@ -139,12 +139,7 @@ impl Log {
 
     pub(crate) fn close(&self) -> Closed {
         let book = std::mem::take(&mut *self.book());
-        Closed {
-            lines: book.lines,
-            bytes: book.bytes as u64,
-            dropped: book.dropped,
-            last: book.last.into(),
-        }
+        Closed { lines: book.lines, bytes: book.bytes as u64, dropped: book.dropped, last: book.last.into() }
     }
 }
 

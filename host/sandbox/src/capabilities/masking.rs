@@ -34,7 +34,10 @@ impl Masker {
             needles.push(text.to_owned());
             needles.push(escaped[1..escaped.len() - 1].to_owned());
             needles.extend(
-                text.lines().map(str::trim).filter(|line| line.chars().count() >= LINE_CHARS_MIN).map(str::to_owned),
+                text.lines()
+                    .map(str::trim)
+                    .filter(|line| line.chars().count() >= LINE_CHARS_MIN)
+                    .map(str::to_owned),
             );
         }
         needles.retain(|needle| !needle.trim().is_empty());
@@ -166,7 +169,8 @@ mod tests {
         let masker = masker(&["12", "abc"]);
         let masked = masker.mask_json(r#"{"n":412,"\u0061bc":["xabcx",1.50]}"#.to_owned());
         assert_eq!(masked, r#"{"***":["x***x",1.5],"n":"***"}"#);
-        let numbers = masker.mask_json(r#"[12e5, 0.0000012, 98765432109876543210112, "\"12", 3.50]"#.to_owned());
+        let numbers =
+            masker.mask_json(r#"[12e5, 0.0000012, 98765432109876543210112, "\"12", 3.50]"#.to_owned());
         assert_eq!(numbers, r#"["***","***","***","\"***",3.5]"#);
         let untouched = r#"{"n": 1.50}"#.to_owned();
         assert_eq!(masker.mask_json(untouched.clone()), untouched);

@@ -85,7 +85,11 @@ mod tests {
         let mut progress = build("t".to_owned(), Arc::default(), &Limits::default(), Some(events));
         let start = Instant::now();
         for ms in 0..1_000_u64 {
-            progress.report(u8::try_from(ms / 10).unwrap(), &ms.to_string(), start + Duration::from_millis(ms));
+            progress.report(
+                u8::try_from(ms / 10).unwrap(),
+                &ms.to_string(),
+                start + Duration::from_millis(ms),
+            );
         }
         drop(progress);
         let mut messages = Vec::new();

@@ -5,9 +5,9 @@ use mainworker_domain::limits::{Limit, Limits};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use wasmtime::component::Linker;
+use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::{WasiCtxBuilder, WasiView};
-use wasmtime_wasi::p2::bindings::random::{insecure, insecure_seed, random};
 
 /// Where a guest's randomness comes from.
 #[derive(Clone, Copy, Debug, Default)]

@@ -54,7 +54,15 @@ fn import_is_unknown(interface: &str) {
 
 #[test]
 fn sockets_are_refused() {
-    for interface in ["instance-network", "ip-name-lookup", "network", "tcp", "tcp-create-socket", "udp", "udp-create-socket"] {
+    for interface in [
+        "instance-network",
+        "ip-name-lookup",
+        "network",
+        "tcp",
+        "tcp-create-socket",
+        "udp",
+        "udp-create-socket",
+    ] {
         import_is_unknown(&format!("wasi:sockets/{interface}@0.2.6"));
     }
 }
@@ -84,7 +92,13 @@ fn threads_and_timezones_are_refused() {
 
 #[test]
 fn whatever_nobody_has_heard_of_is_refused() {
-    for import in ["acme:tools/hammer@1.0.0", "hammer", "wasi:cli/run@0.2.6", "wasi:random/random@0.3.0", "wasi:random/random"] {
+    for import in [
+        "acme:tools/hammer@1.0.0",
+        "hammer",
+        "wasi:cli/run@0.2.6",
+        "wasi:random/random@0.3.0",
+        "wasi:random/random",
+    ] {
         import_is_unknown(import);
     }
     let function = job_with(r#"(import "open-door" (func))"#);
@@ -99,7 +113,10 @@ fn configuration_without_a_key_in_the_manifest_is_refused_with_the_line_that_ask
     assert!(refusal.to_string().contains("wasi:config/store"), "{refusal}");
     let ModuleRefusal::ImportNotAsked { ask, .. } = refusal else { panic!("{refusal}") };
     assert!(ask.contains("[configuration]"), "{ask}");
-    assert!(pack_without_configuration(component::probes()).is_err(), "as is a component that a compiler made");
+    assert!(
+        pack_without_configuration(component::probes()).is_err(),
+        "as is a component that a compiler made"
+    );
 }
 
 #[test]
@@ -141,7 +158,10 @@ fn a_component_that_was_cut_short_is_refused() {
             Ok(_) => panic!("{length} of {} bytes are taken", whole.len()),
             Err(refusal) => refusal.code(),
         };
-        assert!(["module_not_wasm", "module_manifest_missing", "module_handler_missing"].contains(&code), "{length}: {code}");
+        assert!(
+            ["module_not_wasm", "module_manifest_missing", "module_handler_missing"].contains(&code),
+            "{length}: {code}"
+        );
     }
 }
 
@@ -153,7 +173,11 @@ fn a_component_over_the_size_limit_is_refused_before_it_is_read() {
 
 #[test]
 fn the_manifest_section_is_there_once_and_at_the_top() {
-    refused(ModuleFile::admit(component_of(&job("", ""))), "module_manifest_missing", &[MANIFEST_SECTION, "top level"]);
+    refused(
+        ModuleFile::admit(component_of(&job("", ""))),
+        "module_manifest_missing",
+        &[MANIFEST_SECTION, "top level"],
+    );
 
     let top = |sections: &str| component_of(&job_with(sections));
     assert!(ModuleFile::admit(top(&valid_section())).is_ok());
@@ -173,7 +197,11 @@ fn a_manifest_section_that_is_not_valid_is_refused() {
     let with = |content: &str| ModuleFile::admit(component_of(&job_with(&section(content))));
     let mut description: Value = serde_json::from_slice(&describe(manifest_json()).to_section()).unwrap();
     description["contract"] = json!("mainworker:job@0.9.0");
-    refused(with(&description.to_string()), "module_contract_version", &["mainworker:job@0.9.0", "mainworker:job@0.1.0"]);
+    refused(
+        with(&description.to_string()),
+        "module_contract_version",
+        &["mainworker:job@0.9.0", "mainworker:job@0.1.0"],
+    );
     description["contract"] = json!("mainworker:job@0.1.0");
     description["manifest"]["grants"] = json!({ "everything": true });
     refused(with(&description.to_string()), "module_manifest_invalid", &["everything"]);

@@ -34,8 +34,17 @@ async fn a_panic_says_its_text_its_place_its_function_and_the_last_lines() {
     let panic = trap.panic.expect("it has a text");
     assert!(panic.starts_with("the probe gives up: first\n"), "{panic}");
     assert!(panic.contains("third (tests/guests/src/probes/panics.rs:"), "{panic}");
-    assert!(trap.backtrace.iter().any(|frame| frame == "guests::probes::panics::give_up"), "{:?}", trap.backtrace);
-    assert_eq!(trap.last_lines.first().map(String::as_str), Some("before the panic"), "{:?}", trap.last_lines);
+    assert!(
+        trap.backtrace.iter().any(|frame| frame == "guests::probes::panics::give_up"),
+        "{:?}",
+        trap.backtrace
+    );
+    assert_eq!(
+        trap.last_lines.first().map(String::as_str),
+        Some("before the panic"),
+        "{:?}",
+        trap.last_lines
+    );
 }
 
 #[derive(Debug)]

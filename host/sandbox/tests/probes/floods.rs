@@ -18,7 +18,11 @@ async fn a_flooded_log_keeps_its_limits_and_counts_the_rest() {
         let limit = |limit: Limit| case.limits.get(limit).unwrap_or(limit.spec().default);
         let kept = report.log.len() as u64;
         assert!(kept <= limit(Limit::LogLines), "`{name}` kept {kept} lines");
-        assert!(report.usage.log_bytes <= limit(Limit::Log), "`{name}` kept {} bytes", report.usage.log_bytes);
+        assert!(
+            report.usage.log_bytes <= limit(Limit::Log),
+            "`{name}` kept {} bytes",
+            report.usage.log_bytes
+        );
         let bytes: usize = report.log.iter().map(|line| line.message.len() + line.context.len()).sum();
         assert_eq!(bytes as u64, report.usage.log_bytes, "`{name}`");
         assert_eq!(kept + report.usage.log_lines_dropped, said, "`{name}`");

@@ -34,15 +34,26 @@ async fn a_result_that_is_not_json_is_a_failure_of_its_own() {
     }
 }
 
+/// What a guest hands over is the guest's fault, also where none of its code runs at the moment.
 #[tokio::test]
-async fn a_result_that_is_no_text_is_a_trap() {
+async fn an_answer_that_cannot_be_read_is_a_trap() {
     let harness = Harness::shared().await;
-    for body in ["(i32.store8 (i32.const 64) (i32.const 255))", "(global.set $free (i32.const 0))"] {
+    let not_text = "(i32.store8 (i32.const 64) (i32.const 255))";
+    let elsewhere = "(return (i32.const -16))";
+    let neither_nor = "(i32.store8 (i32.const 32) (i32.const 9)) (return (i32.const 32))";
+    let crooked = "(return (i32.const 17))";
+    for body in [not_text, elsewhere, neither_nor, crooked] {
         let report = harness.component(&job("", body)).end().await;
-        if body.contains("255") {
-            assert_eq!(report.end.code(), Some("guest_trapped"), "{:?}", report.end);
-        }
+        assert_eq!(report.end.code(), Some("guest_trapped"), "{body}: {:?}", report.end);
     }
+}
+
+#[tokio::test]
+async fn memory_for_the_payload_that_is_not_there_is_a_trap() {
+    let harness = Harness::shared().await;
+    let text = job("", "").replace("(i32.const 4096)", "(i32.const 131064)");
+    let report = harness.component(&text).with("long", "x".repeat(1_000)).end().await;
+    assert_eq!(report.end.code(), Some("guest_trapped"), "{:?}", report.end);
 }
 
 #[tokio::test]
@@ -104,7 +115,8 @@ async fn more_memories_or_tables_than_a_module_may_have_are_not_the_hosts_fault(
     let over_slot = job(r#"(memory (export "memory") 20000)"#, "");
     let over_table = job("(table 2000000 funcref)", "");
     let many = job_with(&(module + &"(core instance (instantiate $one))".repeat(40)));
-    let memories = job(&"(memory 1)".repeat(17).replacen("(memory 1)", r#"(memory (export "memory") 2)"#, 1), "");
+    let memories =
+        job(&"(memory 1)".repeat(17).replacen("(memory 1)", r#"(memory (export "memory") 2)"#, 1), "");
     for (what, text) in [
         ("a memory over its slot", over_slot),
         ("a table over its slot", over_table),
@@ -114,12 +126,36 @@ async fn more_memories_or_tables_than_a_module_may_have_are_not_the_hosts_fault(
         let Ok(bytes) = wat::parse_str(&text) else { panic!("{what}: not a component") };
         let file = ModuleFile::pack(&bytes, &describe(manifest_json())).unwrap();
         match harness.sandbox().prepare(&file) {
-            Err(refusal) => println!("{what}: {} {refusal}", refusal.code()),
+            Err(refusal) => assert_eq!(refusal.code(), "module_not_compilable", "{what}: {refusal}"),
             Ok(module) => {
                 let report = Run::of(harness.sandbox(), module.into(), json!({})).end().await;
-                println!("{what}: {:?} {}", report.end.code(), report.end.message());
                 assert_ne!(report.end.code(), Some("host_error"), "{what}: {}", report.end.message());
             }
         }
     }
+}
+
+/// Names of functions come from the module, and a backtrace is stored with its task.
+#[tokio::test]
+async fn a_backtrace_of_long_names_is_short() {
+    let harness = Harness::shared().await;
+    let name = "n".repeat(90_000);
+    let text = job(&format!("(func ${name} unreachable)"), &format!("(call ${name})"));
+    let report = harness.component(&text).end().await;
+    assert_eq!(report.end.code(), Some("guest_trapped"), "{:?}", report.end);
+    assert!(report.end.message().len() < 4_000, "{} bytes", report.end.message().len());
+}
+
+/// The compiler would take minutes for a file of a megabyte, and other modules would wait for it.
+#[test]
+fn components_nested_without_end_are_refused_before_they_are_compiled() {
+    let nested = |levels: usize| {
+        let text = "(component ".repeat(levels) + &")".repeat(levels);
+        let bytes = wat::parse_str(job_with(&text)).unwrap();
+        ModuleFile::pack(&bytes, &describe(manifest_json()))
+    };
+    assert!(nested(60).is_ok());
+    let refusal = nested(90).unwrap_err();
+    assert_eq!(refusal.code(), "module_not_compilable");
+    assert!(refusal.to_string().contains("nested deeper than 64"), "{refusal}");
 }

@@ -20,6 +20,8 @@ async fn no_attempt_sees_what_another_left_in_memory() {
             assert_eq!(looked["found"], json!(0), "round {round}: {looked}");
             assert_eq!(looked["written"], json!(96 * 8_192), "{looked}");
             assert_eq!(looked["onStack"], json!(9 * 4_096), "{looked}");
+            // What was on the stack may have been overwritten in part by then.
+            assert!(looked["foundAfter"].as_u64().unwrap() > 96 * 8_192 + 4_096, "{looked}");
         }
     }
 }

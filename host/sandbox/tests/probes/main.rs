@@ -22,6 +22,8 @@ mod hand_made;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod stops;

@@ -4,7 +4,9 @@ use crate::support::harness::Harness;
 use mainworker_domain::limits::Limit;
 use mainworker_domain::manifest::Access;
 use mainworker_sandbox::attempt::StopReason;
+use mainworker_sandbox::engine::Allocation;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// The grace for a guest that computes, and a good deal for a busy machine.
@@ -56,11 +58,38 @@ async fn an_attempt_that_nobody_waits_for_is_dropped() {
     harness.probe(json!({ "probe": "completes" })).result().await;
 }
 
+/// The pool has 256 slots. Whoever starts attempts keeps below that; one too many must not break the others.
 #[tokio::test]
-async fn a_sandbox_that_is_dropped_ends_its_attempts() {
-    let _harness = Harness::shared().await;
-    let sandbox = crate::support::harness::start(None);
-    drop(sandbox);
+async fn an_attempt_without_a_slot_in_the_pool_is_a_host_error_and_the_others_go_on() {
+    // Alone, because it takes the slots of all others.
+    let harness = Harness::alone().await;
+    if *harness.sandbox().engine().allocation() != Allocation::Pooled {
+        return;
+    }
+    let mut stops = Vec::new();
+    let mut attempts = Vec::new();
+    for _ in 0..260 {
+        let run = harness.probe(json!({ "probe": "sleeps", "ms": 600_000 }));
+        stops.push(run.stop());
+        attempts.push(tokio::spawn(run.end()));
+    }
+    // The four without a slot end at once; the others when they are told to.
+    let mut ended = 0;
+    while ended < 4 {
+        ended = attempts.iter().filter(|attempt| attempt.is_finished()).count();
+        tokio::task::yield_now().await;
+    }
+    stops.iter().for_each(|stop| stop.request(StopReason::Cancel));
+    let mut codes = BTreeMap::new();
+    for attempt in attempts {
+        let end = attempt.await.unwrap().end;
+        if end.code() == Some("host_error") {
+            assert!(end.message().contains("maximum concurrent limit of 256"), "{}", end.message());
+        }
+        *codes.entry(end.code()).or_insert(0) += 1;
+    }
+    assert_eq!(codes, BTreeMap::from([(Some("cancelled"), 256), (Some("host_error"), 4)]));
+    harness.probe(json!({ "probe": "completes" })).result().await;
 }
 
 #[tokio::test]

@@ -38,8 +38,13 @@ fn every_row_with_a_test_of_its_own_is_named_in_it() {
         assert!(names.insert(case.name.clone()), "the row `{}` is there twice", case.name);
         let Some(test) = case.test else { continue };
         let body = body_of_test(&sources, &test);
-        let body = body.unwrap_or_else(|| panic!("the row `{}` names the test `{test}`, there is none", case.name));
-        assert!(body.contains(&format!("\"{}\"", case.name)), "the test `{test}` does not run the row `{}`", case.name);
+        let body =
+            body.unwrap_or_else(|| panic!("the row `{}` names the test `{test}`, there is none", case.name));
+        assert!(
+            body.contains(&format!("\"{}\"", case.name)),
+            "the test `{test}` does not run the row `{}`",
+            case.name
+        );
     }
 }
 

@@ -29,7 +29,9 @@ async fn a_timer_of_the_host_is_not_late_while_guests_spin_on_all_cores() {
     for round in 1..=ROUNDS {
         let late = tokio::spawn(lateness()).await.unwrap();
         let (p50, p99) = (late[MEASURED / 2], late[MEASURED * 99 / 100]);
-        println!("round {round}: a {TIMER:?} timer beside {SPINNING} spinning guests is late by p50 {p50:?}, p99 {p99:?}");
+        println!(
+            "round {round}: a {TIMER:?} timer beside {SPINNING} spinning guests is late by p50 {p50:?}, p99 {p99:?}"
+        );
         best = best.min(p99);
         if best < LATE_MAX {
             break;

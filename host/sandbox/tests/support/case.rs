@@ -25,7 +25,7 @@ pub(crate) struct Case {
 /// All rows.
 pub(crate) fn all() -> Vec<Case> {
     let text = fs::read_to_string(root().join("tests/guests/probes.toml")).expect("the table is there");
-    let table = mainworker_domain::manifest::toml_to_json(&text).expect("the table is TOML");
+    let table: Value = toml::from_str(&text).expect("the table is TOML");
     table["probe"].as_array().expect("it has rows").iter().map(read).collect()
 }
 
@@ -46,12 +46,19 @@ fn read(row: &Value) -> Case {
     Case {
         probe,
         payload,
-        limits: LimitValues::read(&limits, "limits", true).unwrap_or_else(|error| panic!("`{name}`: {error}")),
+        limits: LimitValues::read(&limits, "limits", true)
+            .unwrap_or_else(|error| panic!("`{name}`: {error}")),
         test: text("test"),
         outcome: text("outcome").unwrap_or_else(|| panic!("the row `{name}` has no outcome")),
         code: text("code"),
         breach: row.get("breach").map(|breach| (number(&breach["observed"]), number(&breach["allowed"]))),
-        says: row["says"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+        says: row["says"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         name,
     }
 }

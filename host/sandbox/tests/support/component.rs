@@ -24,11 +24,11 @@ fn build() -> Vec<u8> {
         .expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // Only cargo knows which folder it built into.
-    let built = output.stdout.split(|&byte| byte == b'\n').filter_map(|line| {
+    let mut built = output.stdout.split(|&byte| byte == b'\n').filter_map(|line| {
         let message: serde_json::Value = serde_json::from_slice(line).ok()?;
         let files = message["filenames"].as_array()?.iter().filter_map(|file| file.as_str());
         files.map(PathBuf::from).find(|file| file.ends_with("guests.wasm"))
     });
-    let path = built.last().expect("cargo names the component");
+    let path = built.next_back().expect("cargo names the component");
     std::fs::read(path).expect("the component is there")
 }

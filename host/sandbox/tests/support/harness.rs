@@ -18,7 +18,8 @@ static MACHINE: RwLock<()> = RwLock::const_new(());
 static SANDBOX: LazyLock<Sandbox> = LazyLock::new(|| start(None));
 
 static PROBES: LazyLock<Arc<Module>> = LazyLock::new(|| {
-    let file = ModuleFile::pack(component::probes(), &describe(manifest_json())).expect("the probes are admitted");
+    let file =
+        ModuleFile::pack(component::probes(), &describe(manifest_json())).expect("the probes are admitted");
     Arc::new(SANDBOX.prepare(&file).expect("the probes compile"))
 });
 

@@ -58,7 +58,7 @@ fn whole(imports: &str, items: &str, body: &str, result: &str, handler: &str) ->
             (i32.const 16)))
     (core instance $core (instantiate $code))
     (func $run (param "task" $task) (param "payload" string) (result (result string (error $failure)))
-        (canon lift (core func $core "run") (memory $core "memory") (realloc (func $core "realloc"))))
+        (canon lift (core func $core "run") (memory (core memory $core "memory")) (realloc (core func $core "realloc"))))
     (instance $handler (export "run" (func $run)))
     (export "{handler}" (instance $handler)))"#
     )

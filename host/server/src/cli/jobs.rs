@@ -34,6 +34,8 @@ pub struct JobsArgs {
 #[derive(Debug, Subcommand)]
 enum JobsCommand {
     /// Show what one job is, asks for and gets from these settings
+    #[command(after_help = "Example:
+  mainworker jobs show edge-logs --settings mainworker.toml")]
     Show {
         /// The job
         #[arg(value_name = "NAME")]
@@ -80,7 +82,7 @@ fn list(host: &HostArgs, as_json: bool) -> Result<ExitCode, Failure> {
                 })
             })
             .collect();
-        terminal::print(&json!(rows).to_string());
+        terminal::print(&json!(rows).to_string())?;
         return Ok(exit);
     }
     let mut table = Table::new();
@@ -95,7 +97,7 @@ fn list(host: &HostArgs, as_json: bool) -> Result<ExitCode, Failure> {
             terminal::printable(&manifest.job.summary).into_owned(),
         ]);
     }
-    terminal::print(&table.trim_fmt());
+    terminal::print(&table.trim_fmt())?;
     Ok(exit)
 }
 
@@ -115,7 +117,7 @@ fn show(name: &str, host: &HostArgs) -> Result<ExitCode, Failure> {
             nearest: nearest.into_iter().map(str::to_owned).collect(),
         }));
     };
-    terminal::print(&describe(&module));
+    terminal::print(&describe(&module))?;
     match capabilities::check(module.revision().manifest(), &settings.offer) {
         Ok(granted) => {
             let mounts: Vec<String> = granted
@@ -124,9 +126,9 @@ fn show(name: &str, host: &HostArgs) -> Result<ExitCode, Failure> {
                 .map(|mount| format!("/{} ({})", mount.name(), mount.access().as_str()))
                 .collect();
             let mounts = if mounts.is_empty() { "nothing".to_owned() } else { mounts.join(", ") };
-            terminal::print(&format!("{:<14} {mounts}", "granted here"));
+            terminal::print(&format!("{:<14} {mounts}", "granted here"))?;
         }
-        Err(refusal) => terminal::print(&format!("{:<14} refused: {refusal}", "granted here")),
+        Err(refusal) => terminal::print(&format!("{:<14} refused: {refusal}", "granted here"))?,
     }
     Ok(ExitCode::Completed)
 }

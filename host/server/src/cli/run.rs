@@ -63,13 +63,13 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let bytes = read_envelope(&args.envelope)?;
     let mut known = Known::default();
     match attempt(args, &settings, bytes, &mut known) {
-        Ok(report) => Ok(print_attempt(args, known, report)),
+        Ok(report) => print_attempt(args, known, report),
         Err(failure) if failure.exit == ExitCode::Usage => Err(failure),
         Err(failure) => {
             let exit = failure.exit;
             terminal::print_failure(&failure);
             if args.json {
-                print_json(&Report::of_failure(known, &failure));
+                print_json(&Report::of_failure(known, &failure))?;
             }
             Ok(exit)
         }
@@ -247,7 +247,7 @@ fn show(view: &LiveView, event: &Event) {
     }
 }
 
-fn print_attempt(args: &RunArgs, known: Known, attempt: AttemptReport) -> ExitCode {
+fn print_attempt(args: &RunArgs, known: Known, attempt: AttemptReport) -> Result<ExitCode, Failure> {
     let outcome = attempt.end.outcome();
     let usage = attempt.usage;
     let job = known.job.clone().unwrap_or_default();
@@ -257,11 +257,11 @@ fn print_attempt(args: &RunArgs, known: Known, attempt: AttemptReport) -> ExitCo
     }
     terminal::note(&summary(&job, outcome, &usage));
     if args.json {
-        print_json(&report);
+        print_json(&report)?;
     } else if let Some(result) = &report.result {
-        terminal::print(result.get());
+        terminal::print(result.get())?;
     }
-    ExitCode::of(outcome)
+    Ok(ExitCode::of(outcome))
 }
 
 fn summary(job: &str, outcome: Outcome, usage: &Usage) -> String {
@@ -278,9 +278,7 @@ fn summary(job: &str, outcome: Outcome, usage: &Usage) -> String {
     )
 }
 
-fn print_json(report: &Report) {
-    match serde_json::to_string(report) {
-        Ok(json) => terminal::print(&json),
-        Err(error) => terminal::print_failure(&Failure::host(format!("writing the report: {error}"))),
-    }
+fn print_json(report: &Report) -> Result<(), Failure> {
+    let json = serde_json::to_string(report).map_err(|error| Failure::host(format!("writing the report: {error}")))?;
+    terminal::print(&json)
 }

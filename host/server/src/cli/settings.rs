@@ -36,7 +36,7 @@ pub(super) fn settings(command: &SettingsCommand) -> Result<ExitCode, Failure> {
         SettingsCommand::Check(args) => check(&Settings::load(args.settings.as_deref())?),
         SettingsCommand::Show(args) => {
             let settings = Settings::load(args.settings.as_deref())?;
-            terminal::print(&serde_json::to_string_pretty(&to_json(&settings)).unwrap_or_default());
+            terminal::print(&serde_json::to_string_pretty(&to_json(&settings)).unwrap_or_default())?;
             Ok(ExitCode::Completed)
         }
     }
@@ -61,7 +61,7 @@ fn check(settings: &Settings) -> Result<ExitCode, Failure> {
         Some(file) => format!("`{}`", file.display()),
         None => "no settings file; everything is at its default".to_owned(),
     };
-    terminal::print(&format!("{file}: can be used, {} mounts", settings.offer.mounts.len()));
+    terminal::print(&format!("{file}: can be used, {} mounts", settings.offer.mounts.len()))?;
     Ok(ExitCode::Completed)
 }
 

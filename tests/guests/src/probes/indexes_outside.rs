@@ -5,6 +5,6 @@ use mainworker::Failure;
 use serde_json::{Value, json};
 
 pub(super) fn run(asked: &Asked) -> Result<Value, Failure> {
-    let list = vec![1, 2, 3];
+    let list = [1, 2, 3];
     Ok(json!({ "found": list[asked.count("index")] }))
 }

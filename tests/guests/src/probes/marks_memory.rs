@@ -19,12 +19,17 @@ pub(super) fn run(asked: &Asked) -> Result<Value, Failure> {
         return Err(Failure::failed("no memory to look at"));
     }
     let end = memory_size(0) * PAGE_BYTES;
-    let found = (WORD_BYTES..end).step_by(WORD_BYTES).filter(|&at| read(at) == marker).count();
+    let look = || (WORD_BYTES..end).step_by(WORD_BYTES).filter(|&at| read(at) == marker).count();
+    let found = look();
     for at in (fresh * PAGE_BYTES..end).step_by(WORD_BYTES) {
         write(at, marker);
     }
     let on_stack = fill_stack(marker, 8);
-    Ok(json!({ "found": found, "written": pages * PAGE_BYTES / WORD_BYTES, "onStack": on_stack }))
+    // Shows that looking finds what is there.
+    let found_after = look();
+    Ok(
+        json!({ "found": found, "written": pages * PAGE_BYTES / WORD_BYTES, "onStack": on_stack, "foundAfter": found_after }),
+    )
 }
 
 #[inline(never)]

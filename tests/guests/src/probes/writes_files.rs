@@ -5,20 +5,24 @@ use mainworker::Failure;
 use serde_json::{Map, Value};
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, Write};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub(super) fn run(asked: &Asked) -> Result<Value, Failure> {
     let (mount, to) = (asked.text("mount"), asked.text("to"));
     let there = format!("{mount}/there");
     let new = |name: &str| format!("{}/{name}", if to.is_empty() { mount } else { to });
-    let tries: [(&str, io::Result<()>); 12] = [
+    let tries: [(&str, io::Result<()>); 13] = [
         ("create", File::create_new(new("created")).map(drop)),
         ("append", OpenOptions::new().append(true).open(&there).and_then(|mut file| file.write_all(b"!"))),
-        ("open to write", OpenOptions::new().write(true).open(&there).and_then(|mut file| file.write_all(b"!"))),
+        (
+            "open to write",
+            OpenOptions::new().write(true).open(&there).and_then(|mut file| file.write_all(b"!")),
+        ),
         ("truncate", File::create(&there).map(drop)),
         ("truncate while reading", truncate_read(&there)),
         ("set size", File::open(&there).and_then(|file| file.set_len(1))),
-        ("set times", set_times(&there)),
+        ("set times", set_times(&there, 0)),
+        ("set times far off", set_times(&there, u64::MAX / 2)),
         ("make folder", fs::create_dir(new("made"))),
         ("link", fs::hard_link(&there, new("linked"))),
         ("rename", fs::rename(format!("{mount}/other"), new("renamed"))),
@@ -36,7 +40,8 @@ fn truncate_read(path: &str) -> io::Result<()> {
     OpenOptions::new().read(true).write(true).truncate(true).open(path).map(drop)
 }
 
-fn set_times(path: &str) -> io::Result<()> {
-    let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH);
-    File::open(path)?.set_times(times)
+fn set_times(path: &str, unix_s: u64) -> io::Result<()> {
+    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(unix_s));
+    let time = time.ok_or(io::ErrorKind::InvalidInput)?;
+    File::open(path)?.set_times(FileTimes::new().set_modified(time).set_accessed(time))
 }

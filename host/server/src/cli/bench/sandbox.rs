@@ -90,7 +90,7 @@ pub(super) fn sandbox(args: &SandboxArgs) -> Result<ExitCode, Failure> {
         Figure { name: "runningAttemptBytes", value: running_bytes, what: "resident memory for one instance of echo" },
         Figure { name: "edgeLogsMiBPerSecond", value: mib_per_second, what: "edge-logs over a plain combined log" },
     ];
-    print(&figures, args.json);
+    print(&figures, args.json)?;
     Ok(ExitCode::Completed)
 }
 
@@ -305,13 +305,12 @@ fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values.get((values.len() * percent / 100).min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
 }
 
-fn print(figures: &[Figure], as_json: bool) {
+fn print(figures: &[Figure], as_json: bool) -> Result<(), Failure> {
     let rounded = |value: f64| if value >= 100.0 { value.round() } else { (value * 1_000.0).round() / 1_000.0 };
     if as_json {
         let object: serde_json::Map<String, Value> =
             figures.iter().map(|figure| (figure.name.to_owned(), json!(rounded(figure.value)))).collect();
-        terminal::print(&Value::Object(object).to_string());
-        return;
+        return terminal::print(&Value::Object(object).to_string());
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["FIGURE", "VALUE", "WHAT"]);
@@ -321,7 +320,7 @@ fn print(figures: &[Figure], as_json: bool) {
     if let Some(column) = table.column_mut(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    terminal::print(&table.trim_fmt());
+    terminal::print(&table.trim_fmt())?;
     let ratio = figures[1].value / figures[0].value;
-    terminal::print(&format!("attempts ÷ bare attempts = {ratio:.2}"));
+    terminal::print(&format!("attempts ÷ bare attempts = {ratio:.2}"))
 }
