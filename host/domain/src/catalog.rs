@@ -83,7 +83,7 @@ impl ModuleDescription {
         if bytes.len() as u64 > MANIFEST_SECTION_BYTES_MAX {
             return Err(DescriptionError::TooLarge { observed_bytes: bytes.len() });
         }
-        json::check(bytes).map_err(|rejection| damaged(&rejection.to_string()))?;
+        json::check(bytes).map_err(|malformed| damaged(&malformed.problem.to_string()))?;
         let value: Value = serde_json::from_slice(bytes).map_err(|error| damaged(&error.to_string()))?;
         let contract = value.get("contract").and_then(Value::as_str).ok_or_else(|| damaged("it names no contract"))?;
         if contract != CONTRACT {

@@ -11,15 +11,32 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
 
+/// What is wrong with a JSON text, and where. Quotes no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// What is wrong.
+    pub problem: JsonProblem,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in bytes.
+    pub column: usize,
+}
+
+impl From<Malformed> for Rejection {
+    fn from(Malformed { problem, line, column }: Malformed) -> Self {
+        Self::MalformedJson { problem, line, column }
+    }
+}
+
 /// Checks that `bytes` are one JSON value without duplicate keys and of bounded depth.
 ///
 /// # Errors
-/// [`Rejection::MalformedJson`] with the place.
-pub fn check(bytes: &[u8]) -> Result<(), Rejection> {
+/// What is wrong, and where.
+pub fn check(bytes: &[u8]) -> Result<(), Malformed> {
     let problem = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let walked = Strict { depth: 0, problem: &problem }.deserialize(&mut deserializer);
-    walked.and_then(|()| deserializer.end()).map_err(|error| Rejection::MalformedJson {
+    walked.and_then(|()| deserializer.end()).map_err(|error| Malformed {
         problem: problem.borrow_mut().take().unwrap_or_else(|| JsonProblem::Syntax(without_place(&error))),
         line: error.line(),
         column: error.column(),
@@ -122,7 +139,7 @@ mod tests {
 
     fn problem(text: &str) -> JsonProblem {
         match check(text.as_bytes()) {
-            Err(Rejection::MalformedJson { problem, .. }) => problem,
+            Err(Malformed { problem, .. }) => problem,
             other => panic!("{text}: {other:?}"),
         }
     }
@@ -145,7 +162,7 @@ mod tests {
 
     #[test]
     fn broken_syntax_names_its_place() {
-        let Err(Rejection::MalformedJson { line, column, problem }) = check(b"{\n  \"a\": }") else { panic!() };
+        let Err(Malformed { line, column, problem }) = check(b"{\n  \"a\": }") else { panic!() };
         assert_eq!((line, column), (2, 8));
         assert_eq!(problem, JsonProblem::Syntax("expected value".to_owned()));
         for bad in ["", " ", "{", "{\"a\":1", "01", "[1,]", "nul", "{} {}", "\"\\ud800\"", "'a'", "\u{feff}{}"] {

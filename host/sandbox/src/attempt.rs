@@ -17,6 +17,7 @@ use crate::module::{Module, Sandbox};
 use crate::state::State;
 use mainworker_domain::configuration::Granted as Configuration;
 use mainworker_domain::event::{Event, LogLine};
+use mainworker_domain::json::{self, Malformed};
 use mainworker_domain::limits::{Limit, RETRY_AFTER_MS_MAX, WALL_GRACE_MS, WATCH_INTERVAL_MS};
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach, Usage};
 use std::sync::Arc;
@@ -174,7 +175,7 @@ impl Attempt {
         let mut wasi = WasiCtxBuilder::new();
         log::build(&mut wasi, &self.log);
         clock::build(&mut wasi, &granted.clock);
-        let nonce = random::build(&mut wasi, granted.seed, limits);
+        random::build(&mut wasi, granted.seed, limits);
         files::build(&mut wasi, &granted.mounts)?;
         let handles_max = limits.get_usize(Limit::ResourceHandles);
         let mut table = ResourceTable::new();
@@ -189,7 +190,7 @@ impl Attempt {
             wasi: wasi.build(),
             table,
             limiter: Limiter::new(limits, Arc::clone(&self.control)),
-            configuration: configuration::build(&self.request.configuration, nonce),
+            configuration: configuration::build(&self.request.configuration, granted.seed),
             log: Arc::clone(&self.log),
             progress,
         };
@@ -215,9 +216,12 @@ impl Attempt {
                 if observed > allowed {
                     return AttemptEnd::OverLimit(LimitBreach { limit: Limit::Output, observed, allowed });
                 }
-                match serde_json::from_str::<&serde_json::value::RawValue>(&result) {
-                    Ok(_) => AttemptEnd::Completed { result: self.masker.mask_json(result) },
-                    Err(error) => AttemptEnd::ResultNotJson { problem: error.to_string() },
+                // By the rules for envelopes: a result is often the next job's payload.
+                match json::check(result.as_bytes()) {
+                    Ok(()) => AttemptEnd::Completed { result: self.masker.mask_json(result) },
+                    Err(Malformed { problem, line, column }) => AttemptEnd::ResultNotJson {
+                        problem: format!("{problem} at line {line}, column {column}"),
+                    },
                 }
             }
             Err(handler::Failure::Rejected(message)) => AttemptEnd::Rejected { message: shown(message) },
@@ -293,11 +297,11 @@ impl Watch<'_> {
 
     /// Waits until a writable mount has less free space than its floor.
     async fn free_space(&self) -> LimitBreach {
-        let mut ticks = interval(Duration::from_millis(WATCH_INTERVAL_MS));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         if self.mounts.iter().all(|mount| mount.access() == mainworker_domain::manifest::Access::Read) {
             return std::future::pending().await;
         }
+        let mut ticks = interval(Duration::from_millis(WATCH_INTERVAL_MS));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
             if let Some(breach) = self.mounts.iter().find_map(|mount| mount.free_space_breach(self.limits)) {

@@ -6,13 +6,14 @@
 use crate::bindings::exports::mainworker::job::handler;
 use crate::capabilities::log::Log;
 use crate::capabilities::masking::Masker;
+use crate::capabilities::random::Seed;
 use crate::capabilities::{configuration, progress};
 use crate::control::Control;
 use crate::limiter::Limiter;
 use crate::module::Module;
 use crate::state::State;
 use mainworker_domain::configuration::Granted;
-use mainworker_domain::limits::Limits;
+use mainworker_domain::limits::{Limit, Limits};
 use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::ResourceTable;
@@ -40,13 +41,14 @@ pub async fn hold(module: &Module, payload: &str) -> wasmtime::Result<Held> {
 }
 
 fn open_store(module: &Module) -> Store<State> {
-    let limits = Limits::default();
+    // A log that keeps nothing.
+    let limits = Limits::default().with(Limit::LogLines, 0);
     let masker = Arc::<Masker>::default();
     let state = State {
         wasi: WasiCtx::default(),
         table: ResourceTable::new(),
         limiter: Limiter::new(&limits, Arc::new(Control::new(&limits))),
-        configuration: configuration::build(&Granted::new(), 0),
+        configuration: configuration::build(&Granted::new(), Seed::System),
         log: Arc::new(Log::new(String::new(), Arc::clone(&masker), &limits, None)),
         progress: progress::build(String::new(), masker, &limits, None),
     };

@@ -122,7 +122,8 @@ fn pool(memory_bytes_max: u64, table_elements_max: u64) -> PoolingAllocationConf
         .max_tables_per_component(u32::try_from(TABLES_MAX).unwrap_or(u32::MAX))
         .max_memory_size(size(memory_bytes_max))
         .table_elements(size(table_elements_max))
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .pagemap_scan(wasmtime::Enabled::Auto)
+        .linear_memory_keep_resident(std::env::var("KR").ok().and_then(|v| v.parse().ok()).unwrap_or(KEEP_RESIDENT_BYTES))
         .table_keep_resident(16 << 10)
         .max_unused_warm_slots(POOL_SLOTS);
     pool

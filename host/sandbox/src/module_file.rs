@@ -167,21 +167,26 @@ fn check_handler(exports: &[String]) -> Result<(), ModuleRefusal> {
     if exports.iter().any(|name| name == HANDLER) {
         return Ok(());
     }
-    let found = exports.iter().find(|name| name.starts_with("mainworker:job/handler")).cloned();
+    let found = exports.iter().find(|name| name.starts_with("mainworker:job/handler")).map(|name| shown(name));
     Err(ModuleRefusal::HandlerMissing { expected: HANDLER.to_owned(), found })
 }
 
 fn check_import(import: &str, description: &ModuleDescription) -> Result<(), ModuleRefusal> {
     let contract = CONTRACT.split('@').next().unwrap_or_default();
     if import.starts_with(contract) && !import.ends_with("@0.1.0") {
-        return Err(ModuleRefusal::OtherContract { found: import.to_owned() });
+        return Err(ModuleRefusal::OtherContract { found: shown(import) });
     }
     match import_rule(import) {
         Some(Import::Always) => Ok(()),
         Some(Import::Asked { asks, .. }) if asks(&description.manifest) => Ok(()),
         Some(Import::Asked { line, .. }) => {
-            Err(ModuleRefusal::ImportNotAsked { import: import.to_owned(), ask: line })
+            Err(ModuleRefusal::ImportNotAsked { import: shown(import), ask: line })
         }
-        None => Err(ModuleRefusal::ImportUnknown { import: import.to_owned() }),
+        None => Err(ModuleRefusal::ImportUnknown { import: shown(import) }),
     }
+}
+
+/// A name out of a module, short enough for a message: it can be as long as the module.
+fn shown(name: &str) -> String {
+    name.chars().take(120).collect()
 }

@@ -6,6 +6,7 @@
 use crate::bindings::JobPre;
 use crate::capabilities::log::Log;
 use crate::capabilities::masking::Masker;
+use crate::capabilities::random::Seed;
 use crate::capabilities::{configuration, progress};
 use crate::control::Control;
 use crate::limiter::Limiter;
@@ -96,7 +97,7 @@ fn empty_store(engine: &wasmtime::Engine) -> Store<State> {
         wasi: WasiCtxBuilder::new().build(),
         table: ResourceTable::new(),
         limiter: Limiter::new(&limits, Arc::clone(&control)),
-        configuration: configuration::build(&Granted::new(), 0),
+        configuration: configuration::build(&Granted::new(), Seed::System),
         log: Arc::new(Log::new(String::new(), Arc::clone(&masker), &limits, None)),
         progress: progress::build(String::new(), masker, &limits, None),
     };

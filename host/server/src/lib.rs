@@ -20,7 +20,7 @@ use std::process::ExitCode;
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let cli = cli::Cli::parse();
-    process::harden();
+    process::set_limits();
     terminal::start_diagnostics();
     match cli.run() {
         Ok(code) => code.into(),

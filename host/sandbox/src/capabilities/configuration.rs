@@ -4,6 +4,7 @@
 //! attempt; the value itself stays in the host.
 
 use super::OfState;
+use super::random::{self, Seed};
 use crate::bindings::wasi::config::store;
 use crate::state::State;
 use mainworker_domain::configuration::Granted;
@@ -21,8 +22,9 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     store::add_to_linker::<State, OfState>(linker, |state| state)
 }
 
-/// The values as one attempt sees them. `nonce` makes this attempt's placeholders differ from all others.
-pub fn build(granted: &Granted, nonce: u128) -> Configuration {
+/// The values as one attempt sees them. What `seed` gives makes this attempt's placeholders differ from all others.
+pub fn build(granted: &Granted, seed: Seed) -> Configuration {
+    let nonce = if granted.values().any(|granted| granted.placeholder) { random::nonce(seed) } else { 0 };
     let values = granted
         .iter()
         .enumerate()

@@ -85,6 +85,9 @@ impl Log {
 
     /// Adds a text, one log line for each of its lines.
     pub(crate) fn write(&self, level: Level, context: &str, message: &str) {
+        if self.lines_max == 0 {
+            return;
+        }
         // Masked as a whole first: a secret may have several lines.
         let masked = self.masker.mask(message);
         let context = cut(&self.masker.mask(context));

@@ -25,21 +25,23 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     insecure_seed::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())
 }
 
-/// Gives randomness to one attempt; also draws the number that makes its placeholders its own.
-pub(crate) fn build(wasi: &mut WasiCtxBuilder, seed: Seed, limits: &Limits) -> u128 {
+/// Gives randomness to one attempt. What WASI has by default is drawn from the system.
+pub(crate) fn build(wasi: &mut WasiCtxBuilder, seed: Seed, limits: &Limits) {
     wasi.max_random_size(limits.get(Limit::Random));
-    let mut generator = match seed {
-        Seed::System => rand::make_rng::<StdRng>(),
-        Seed::Fixed(bytes) => {
-            let mut generator = StdRng::from_seed(bytes);
-            wasi.insecure_random(StdRng::from_rng(&mut generator));
-            wasi.insecure_random_seed(wide(&mut generator));
-            generator
-        }
-    };
-    let nonce = wide(&mut generator);
-    wasi.secure_random(generator);
-    nonce
+    if let Seed::Fixed(bytes) = seed {
+        let mut generator = StdRng::from_seed(bytes);
+        wasi.insecure_random(StdRng::from_rng(&mut generator));
+        wasi.insecure_random_seed(wide(&mut generator));
+        wasi.secure_random(generator);
+    }
+}
+
+/// A number that no other attempt has, for placeholders.
+pub(crate) fn nonce(seed: Seed) -> u128 {
+    match seed {
+        Seed::System => wide(&mut rand::make_rng::<StdRng>()),
+        Seed::Fixed(bytes) => wide(&mut StdRng::from_seed(bytes)),
+    }
 }
 
 fn wide(generator: &mut StdRng) -> u128 {

@@ -66,7 +66,7 @@ pub(super) fn sandbox(args: &SandboxArgs) -> Result<ExitCode, Failure> {
     let modules = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
     let (echo, edge_logs) = (module(&modules, "echo")?, module(&modules, "edge-logs")?);
     let scratch = tempfile::tempdir().map_err(|error| Failure::host(format!("making a folder: {error}")))?;
-    let runtime = Runtime::new().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(std::env::var("HT").ok().and_then(|v| v.parse::<usize>().ok()).unwrap_or(2)).enable_all().build().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
 
     let (compile_ms, warm_load_ms) = loading(&echo, scratch.path())?;
     let sandbox = Arc::new(start_sandbox(&LimitValues::default(), None)?);
@@ -207,7 +207,7 @@ async fn full_turn(sandbox: &Arc<Sandbox>, module: &Arc<Module>) -> Result<f64, 
     let started = Instant::now();
     let mut callers = JoinSet::new();
     // Twice as many in flight as there are cores: while one is handed over, another runs.
-    for _ in 0..cores() * 2 {
+    for _ in 0..cores() * std::env::var("IF").ok().and_then(|v| v.parse::<usize>().ok()).unwrap_or(2) {
         let (sandbox, module) = (Arc::clone(sandbox), Arc::clone(module));
         callers.spawn(async move {
             let (payload, offer) = (payload(), offer_nothing());
