@@ -49,10 +49,7 @@ struct PayloadValid(KnownJob);
 ///
 /// # Errors
 /// `source_not_allowed`, `payload_invalid` or `missing_configuration`, whichever comes first.
-pub fn admit(
-    known: KnownJob,
-    host: &dyn Fn(&str) -> Option<SecretString>,
-) -> Result<Admitted, Rejection> {
+pub fn admit(known: KnownJob, host: &dyn Fn(&str) -> Option<SecretString>) -> Result<Admitted, Rejection> {
     check_source(known).and_then(check_payload).and_then(|valid| configure(valid, host))
 }
 

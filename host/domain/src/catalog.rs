@@ -85,7 +85,8 @@ impl ModuleDescription {
         }
         json::check(bytes).map_err(|malformed| damaged(&malformed.problem.to_string()))?;
         let value: Value = serde_json::from_slice(bytes).map_err(|error| damaged(&error.to_string()))?;
-        let contract = value.get("contract").and_then(Value::as_str).ok_or_else(|| damaged("it names no contract"))?;
+        let contract =
+            value.get("contract").and_then(Value::as_str).ok_or_else(|| damaged("it names no contract"))?;
         if contract != CONTRACT {
             return Err(DescriptionError::OtherContract { found: contract.chars().take(80).collect() });
         }

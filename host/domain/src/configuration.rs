@@ -38,7 +38,9 @@ impl From {
         match self {
             Self::Envelope => "expected it in the envelope's `configuration`, found none",
             Self::Host => "expected it from the host's settings, found none",
-            Self::Either => "expected it in the envelope's `configuration` or from the host's settings, found none",
+            Self::Either => {
+                "expected it in the envelope's `configuration` or from the host's settings, found none"
+            }
         }
     }
 }
@@ -71,8 +73,7 @@ pub fn grant(
         return Ok(granted);
     }
     // Valid JSON by construction of `Envelope`.
-    let given: Value =
-        serde_json::from_str(envelope.configuration().expose_secret()).unwrap_or(Value::Null);
+    let given: Value = serde_json::from_str(envelope.configuration().expose_secret()).unwrap_or(Value::Null);
     for (key, grant) in keys {
         let from_envelope = || look_up(&given, key).map(|value| SecretString::from(as_text(value)));
         let value = match grant.from {
@@ -116,13 +117,16 @@ mod tests {
     use serde_json::json;
 
     fn envelope(configuration: &Value) -> Envelope {
-        let text = json!({ "configuration": configuration, "jobName": "x", "source": "api", "jobPayload": {} });
+        let text =
+            json!({ "configuration": configuration, "jobName": "x", "source": "api", "jobPayload": {} });
         Envelope::parse(text.to_string().as_bytes()).unwrap()
     }
 
     fn keys(list: &[(&str, bool, From)]) -> BTreeMap<String, KeyGrant> {
         list.iter()
-            .map(|&(key, required, from)| (key.to_owned(), KeyGrant { required, from, ..KeyGrant::default() }))
+            .map(|&(key, required, from)| {
+                (key.to_owned(), KeyGrant { required, from, ..KeyGrant::default() })
+            })
             .collect()
     }
 
@@ -133,7 +137,8 @@ mod tests {
     #[test]
     fn only_named_keys_are_granted_and_dots_reach_into_objects() {
         let envelope = envelope(&json!({ "a": { "b": "x", "n": 1.50 }, "c": "never", "d.e": true }));
-        let keys = keys(&[("a.b", true, From::Either), ("d.e", true, From::Envelope), ("a.z", false, From::Either)]);
+        let keys =
+            keys(&[("a.b", true, From::Either), ("d.e", true, From::Envelope), ("a.z", false, From::Either)]);
         let granted = grant(&keys, &envelope, &|_| None).unwrap();
         assert_eq!(read(&granted, "a.b").as_deref(), Some("x"));
         assert_eq!(read(&granted, "d.e").as_deref(), Some("true"));
@@ -144,7 +149,9 @@ mod tests {
     fn a_value_comes_only_from_where_the_manifest_says() {
         let envelope = envelope(&json!({ "k": "envelope" }));
         let host = |_: &str| Some(SecretString::from("host"));
-        for (from, expected) in [(From::Envelope, "envelope"), (From::Host, "host"), (From::Either, "envelope")] {
+        for (from, expected) in
+            [(From::Envelope, "envelope"), (From::Host, "host"), (From::Either, "envelope")]
+        {
             let granted = grant(&keys(&[("k", true, from)]), &envelope, &host).unwrap();
             assert_eq!(read(&granted, "k").as_deref(), Some(expected));
         }

@@ -117,7 +117,13 @@ fn check_size(
 ) -> Result<(), Rejection> {
     let observed_bytes = observed as u64;
     if observed_bytes > allowed_bytes {
-        return Err(Rejection::TooLarge { what, pointer, observed_bytes, observed_is_least: false, allowed_bytes });
+        return Err(Rejection::TooLarge {
+            what,
+            pointer,
+            observed_bytes,
+            observed_is_least: false,
+            allowed_bytes,
+        });
     }
     Ok(())
 }

@@ -56,7 +56,8 @@ mod tests {
             assert_eq!(JobName::parse(good).map(|n| n.as_str().to_owned()), Ok(good.to_owned()));
         }
         let too_long = "a".repeat(64);
-        for bad in ["", "../x", "Edge", "1a", "-a", "a_b", "a.b", "a/b", "ä", "a ", "a\0", too_long.as_str()] {
+        for bad in ["", "../x", "Edge", "1a", "-a", "a_b", "a.b", "a/b", "ä", "a ", "a\0", too_long.as_str()]
+        {
             assert!(JobName::parse(bad).is_err(), "{bad:?} was taken");
         }
     }

@@ -165,7 +165,9 @@ mod tests {
         let Err(Malformed { line, column, problem }) = check(b"{\n  \"a\": }") else { panic!() };
         assert_eq!((line, column), (2, 8));
         assert_eq!(problem, JsonProblem::Syntax("expected value".to_owned()));
-        for bad in ["", " ", "{", "{\"a\":1", "01", "[1,]", "nul", "{} {}", "\"\\ud800\"", "'a'", "\u{feff}{}"] {
+        for bad in
+            ["", " ", "{", "{\"a\":1", "01", "[1,]", "nul", "{} {}", "\"\\ud800\"", "'a'", "\u{feff}{}"]
+        {
             assert!(check(bad.as_bytes()).is_err(), "{bad:?} was taken");
         }
         assert!(check(b"\"\xff\"").is_err());

@@ -186,9 +186,9 @@ impl LimitValues {
                 Unit::Count => table.count(spec.key)?,
                 Unit::Bytes => match table.string(spec.key)? {
                     None => None,
-                    Some(text) => Some(
-                        parse_bytes(text).map_err(|e| table.invalid(spec.key, text, e.to_string()))?,
-                    ),
+                    Some(text) => {
+                        Some(parse_bytes(text).map_err(|e| table.invalid(spec.key, text, e.to_string()))?)
+                    }
                 },
                 Unit::Milliseconds => match table.string(spec.key)? {
                     None => None,

@@ -145,7 +145,9 @@ fn read_job(value: &Value) -> Result<JobSection, TableError> {
         })?,
         version: semver::Version::parse(version)
             .map_err(|_| table.invalid("version", version, "expected a version such as `1.2.3`"))?,
-        summary: table.line("summary", 200)?.ok_or_else(|| table.error("summary", TableProblem::MissingKey))?,
+        summary: table
+            .line("summary", 200)?
+            .ok_or_else(|| table.error("summary", TableProblem::MissingKey))?,
         owner: table.line("owner", 100)?,
         runbook: table.line("runbook", 500)?,
     })
@@ -170,7 +172,11 @@ fn read_sources(value: &Value) -> Result<Vec<String>, TableError> {
     for (index, source) in sources.iter().enumerate() {
         let key = format!("sources[{index}]");
         if !is_source(source) {
-            return Err(table.invalid(&key, source, "expected a source such as `api`, `scheduler` or `job:NAME`"));
+            return Err(table.invalid(
+                &key,
+                source,
+                "expected a source such as `api`, `scheduler` or `job:NAME`",
+            ));
         }
         if sources[..index].contains(source) {
             return Err(table.invalid(&key, source, "expected each source once"));

@@ -109,9 +109,13 @@ impl LimitBreach {
             Limit::Wall => format!("the attempt ran for {observed}, allowed are {allowed}"),
             Limit::Cpu => format!("the attempt used {observed} of processor time, allowed are {allowed}"),
             Limit::Memory => format!("the attempt asked for {observed} of memory, allowed are {allowed}"),
-            Limit::TableElements => format!("the attempt asked for {observed} table elements, allowed are {allowed}"),
+            Limit::TableElements => {
+                format!("the attempt asked for {observed} table elements, allowed are {allowed}")
+            }
             Limit::Instances => format!("the attempt asked for {observed} instances, allowed are {allowed}"),
-            Limit::ResourceHandles => format!("the attempt asked for {observed} open handles, allowed are {allowed}"),
+            Limit::ResourceHandles => {
+                format!("the attempt asked for {observed} open handles, allowed are {allowed}")
+            }
             Limit::HostCall => format!("one call to the host carried more than {allowed}"),
             Limit::Random => format!("one call asked for {observed} of random bytes, allowed are {allowed}"),
             Limit::Output => format!("the result has {observed}, allowed are {allowed}"),

@@ -151,8 +151,10 @@ impl<'a> Walk<'a> {
 
 fn misfit(error: &ValidationError<'_>) -> Misfit {
     // A choice of which none fits is best explained by the branch that came nearest: the one with the fewest errors.
-    if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } = error.kind()
-        && let Some(branch) = context.iter().filter(|branch| !branch.is_empty()).min_by_key(|branch| branch.len())
+    if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } =
+        error.kind()
+        && let Some(branch) =
+            context.iter().filter(|branch| !branch.is_empty()).min_by_key(|branch| branch.len())
         && context.len() <= 2
         && let Some(inner) = branch.first()
     {
@@ -170,11 +172,16 @@ fn misfit(error: &ValidationError<'_>) -> Misfit {
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
             let names: Vec<String> =
                 unexpected.iter().take(5).map(|name| format!("`{}`", shorten(name))).collect();
-            ("no other fields than the schema names".to_owned(), format!("the unknown field {}", names.join(", ")))
+            (
+                "no other fields than the schema names".to_owned(),
+                format!("the unknown field {}", names.join(", ")),
+            )
         }
         ValidationErrorKind::Enum { options } => value(format!("one of {}", shorten(&options.to_string()))),
         ValidationErrorKind::Constant { expected_value } => value(as_code(expected_value)),
-        ValidationErrorKind::Pattern { pattern } => value(format!("a text that matches `{}`", shorten(pattern))),
+        ValidationErrorKind::Pattern { pattern } => {
+            value(format!("a text that matches `{}`", shorten(pattern)))
+        }
         ValidationErrorKind::Format { format } => value(format!("a text of format `{format}`")),
         ValidationErrorKind::Minimum { limit } => value(format!("at least {limit}")),
         ValidationErrorKind::Maximum { limit } => value(format!("at most {limit}")),
@@ -199,7 +206,9 @@ fn misfit(error: &ValidationError<'_>) -> Misfit {
             (format!("at most {limit} fields"), format!("{} fields", length(instance)))
         }
         ValidationErrorKind::UniqueItems => ("items that differ".to_owned(), "two equal ones".to_owned()),
-        other => (format!("what the schema's `{}` asks for", other.keyword()), type_name(instance).to_owned()),
+        other => {
+            (format!("what the schema's `{}` asks for", other.keyword()), type_name(instance).to_owned())
+        }
     };
     Misfit { pointer, expected, found }
 }

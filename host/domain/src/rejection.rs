@@ -37,7 +37,9 @@ pub enum Rejection {
         column: usize,
     },
     /// One of the four fields is not there.
-    #[error("the envelope has no field `{field}`, expected `configuration`, `jobName`, `source` and `jobPayload`")]
+    #[error(
+        "the envelope has no field `{field}`, expected `configuration`, `jobName`, `source` and `jobPayload`"
+    )]
     MissingField {
         /// Which one.
         field: &'static str,
@@ -127,7 +129,11 @@ pub enum JsonProblem {
 
 /// A size, exact and as people say it.
 fn bytes(count: u64) -> String {
-    if count < 10_240 { format!("{count} bytes") } else { format!("{count} bytes ({})", approximate_bytes(count)) }
+    if count < 10_240 {
+        format!("{count} bytes")
+    } else {
+        format!("{count} bytes ({})", approximate_bytes(count))
+    }
 }
 
 /// The pointer of the whole document is the empty text; people read it better as `/`.

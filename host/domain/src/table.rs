@@ -169,9 +169,7 @@ impl<'a> Table<'a> {
             None => Ok(None),
             Some(value) => match read(value) {
                 Some(read) => Ok(Some(read)),
-                None => {
-                    Err(self.error(key, TableProblem::WrongType { expected, found: type_name(value) }))
-                }
+                None => Err(self.error(key, TableProblem::WrongType { expected, found: type_name(value) })),
             },
         }
     }

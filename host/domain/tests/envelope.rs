@@ -49,22 +49,37 @@ fn code(text: &str) -> &'static str {
 fn every_rejection_has_its_code() {
     let rows = [
         ("malformed_json", "{"),
-        ("malformed_json", r#"{"configuration":{},"configuration":{},"jobName":"sums","source":"api","jobPayload":{}}"#),
-        ("malformed_json", r#"{"configuration":{},"jobName":"sums","source":"api","jobPayload":{"n":1,"n":2}}"#),
+        (
+            "malformed_json",
+            r#"{"configuration":{},"configuration":{},"jobName":"sums","source":"api","jobPayload":{}}"#,
+        ),
+        (
+            "malformed_json",
+            r#"{"configuration":{},"jobName":"sums","source":"api","jobPayload":{"n":1,"n":2}}"#,
+        ),
         ("wrong_type", "[]"),
         ("wrong_type", "null"),
         ("missing_field", "{}"),
         ("missing_field", r#"{"configuration":{},"jobName":"sums","source":"api"}"#),
-        ("unknown_field", r#"{"configuration":{},"jobName":"sums","source":"api","jobPayload":{},"priority":1}"#),
+        (
+            "unknown_field",
+            r#"{"configuration":{},"jobName":"sums","source":"api","jobPayload":{},"priority":1}"#,
+        ),
         ("wrong_type", r#"{"configuration":[],"jobName":"sums","source":"api","jobPayload":{}}"#),
         ("wrong_type", r#"{"configuration":{},"jobName":7,"source":"api","jobPayload":{}}"#),
         ("wrong_type", r#"{"configuration":{},"jobName":"sums","source":null,"jobPayload":{}}"#),
         ("wrong_type", r#"{"configuration":{},"jobName":"sums","source":"api","jobPayload":"{}"}"#),
         ("unknown_job", r#"{"configuration":{},"jobName":"sum","source":"api","jobPayload":{}}"#),
         ("unknown_job", r#"{"configuration":{},"jobName":"../sums","source":"api","jobPayload":{}}"#),
-        ("source_not_allowed", r#"{"configuration":{},"jobName":"sums","source":"dashboard","jobPayload":{}}"#),
+        (
+            "source_not_allowed",
+            r#"{"configuration":{},"jobName":"sums","source":"dashboard","jobPayload":{}}"#,
+        ),
         ("payload_invalid", r#"{"configuration":{},"jobName":"sums","source":"api","jobPayload":{"n":"1"}}"#),
-        ("missing_configuration", r#"{"configuration":{},"jobName":"sums","source":"api","jobPayload":{"n":1}}"#),
+        (
+            "missing_configuration",
+            r#"{"configuration":{},"jobName":"sums","source":"api","jobPayload":{"n":1}}"#,
+        ),
     ];
     for (expected, text) in rows {
         assert_eq!(code(text), expected, "{text}");
@@ -94,10 +109,15 @@ fn the_first_check_that_fails_is_the_one_reported() {
 fn parts_have_limits_of_their_own() {
     let text = |part: &str, bytes: usize| {
         let filler = format!(r#"{{"x":"{}"}}"#, "x".repeat(bytes));
-        let (configuration, payload) = if part == "payload" { ("{}", filler.as_str()) } else { (filler.as_str(), "{}") };
-        format!(r#"{{"configuration":{configuration},"jobName":"sums","source":"api","jobPayload":{payload}}}"#)
+        let (configuration, payload) =
+            if part == "payload" { ("{}", filler.as_str()) } else { (filler.as_str(), "{}") };
+        format!(
+            r#"{{"configuration":{configuration},"jobName":"sums","source":"api","jobPayload":{payload}}}"#
+        )
     };
-    for (part, bytes, pointer) in [("payload", 256 << 10, "/jobPayload"), ("configuration", 64 << 10, "/configuration")] {
+    for (part, bytes, pointer) in
+        [("payload", 256 << 10, "/jobPayload"), ("configuration", 64 << 10, "/configuration")]
+    {
         let rejection = door(&text(part, bytes), None).unwrap_err();
         assert_eq!((rejection.code(), rejection.pointer().as_deref()), ("too_large", Some(pointer)));
         assert_ne!(code(&text(part, bytes - 100)), "too_large");
@@ -108,8 +128,12 @@ fn parts_have_limits_of_their_own() {
 fn a_configured_secret_is_in_no_rejection_and_no_debug_output() {
     let canary = "canary-7f3a";
     let wrong = [
-        format!(r#"{{"configuration":{{"k":"{canary}"}},"jobName":"sums","source":"nobody","jobPayload":{{}}}}"#),
-        format!(r#"{{"configuration":{{"k":"{canary}"}},"jobName":"sums","source":"api","jobPayload":{{"n":1}}}}"#),
+        format!(
+            r#"{{"configuration":{{"k":"{canary}"}},"jobName":"sums","source":"nobody","jobPayload":{{}}}}"#
+        ),
+        format!(
+            r#"{{"configuration":{{"k":"{canary}"}},"jobName":"sums","source":"api","jobPayload":{{"n":1}}}}"#
+        ),
         format!(r#"{{"configuration":{{"k":"{canary}"}},"jobName":"sums","source":"api","jobPayload":3}}"#),
         format!(r#"{{"configuration":{{"k":"{canary}"}}"#),
         format!(r#"{{"configuration":"{canary}","jobName":"sums","source":"api","jobPayload":{{}}}}"#),

@@ -57,8 +57,16 @@ fn each_mistake_is_named_with_its_place() {
         ("name = \"edge-logs\"", "name = \"Edge\"", "`job.name`: found `Edge`, expected 1 to 63"),
         ("version = \"0.1.0\"", "version = \"1\"", "`job.version`: found `1`, expected a version"),
         ("[schedulable-by]", "[scheduleable-by]", "`scheduleable-by`: unknown key"),
-        ("[\"dashboard\", \"scheduler\", \"job:account-bandwidth\"]", "[]", "`schedulable-by.sources`: found `0 sources`"),
-        ("\"dashboard\", \"scheduler\"", "\"Dashboard\", \"x\"", "`schedulable-by.sources[0]`: found `Dashboard`"),
+        (
+            "[\"dashboard\", \"scheduler\", \"job:account-bandwidth\"]",
+            "[]",
+            "`schedulable-by.sources`: found `0 sources`",
+        ),
+        (
+            "\"dashboard\", \"scheduler\"",
+            "\"Dashboard\", \"x\"",
+            "`schedulable-by.sources[0]`: found `Dashboard`",
+        ),
         ("from = \"host\" }", "from = \"hots\" }", "`configuration.\"accounts.url\".from`: found `hots`"),
         ("secret = true, ", "", "`configuration.\"accounts.token\".secret`: found `false`"),
         (", in = [\"header\"]", "", "`configuration.\"accounts.token\".in`: missing"),

@@ -33,46 +33,60 @@ fn manifest() -> impl Strategy<Value = Manifest> {
     (
         (name, 0..9u64, "[ -~]{1,20}[a-z]", prop::option::of("[a-z]{1,9}")),
         prop::collection::btree_set(name, 1..4),
-        prop::collection::btree_map("[a-z]{1,5}(\\.[a-z]{1,5})?", (any::<bool>(), 0..3usize, any::<bool>()), 0..3),
+        prop::collection::btree_map(
+            "[a-z]{1,5}(\\.[a-z]{1,5})?",
+            (any::<bool>(), 0..3usize, any::<bool>()),
+            0..3,
+        ),
         prop::collection::btree_map(name, (any::<bool>(), any::<bool>()), 0..3),
         (prop::option::of(1..1024u64), prop::option::of(1..86_400_000u64)),
         (1..100u32, 1..10_000u64, any::<bool>(), prop::option::of(1..9u32)),
     )
-        .prop_map(|((job, minor, summary, owner), sources, keys, mounts, (memory, wall), (attempts, base, newest, concurrency))| {
-            let mut value = json!({
-                "job": { "name": job, "version": format!("1.{minor}.0"), "summary": summary },
-                "schedulable-by": { "sources": sources },
-                "retry": { "max-attempts": attempts, "base": format!("{base}ms"), "cap": "1h" },
-            });
-            if let Some(owner) = owner {
-                value["job"]["owner"] = json!(owner);
-            }
-            for (key, (required, from, secret)) in keys {
-                let from = ["envelope", "host", "either"][from];
-                value["configuration"][key] = json!({ "required": required, "from": from, "secret": secret });
-            }
-            for (mount, (write, optional)) in mounts {
-                let access = if write { "read-write" } else { "read" };
-                let grant = json!({ "mount": mount, "access": access, "optional": optional });
-                match value["grants"]["files"].as_array_mut() {
-                    Some(files) => files.push(grant),
-                    None => value["grants"]["files"] = json!([grant]),
+        .prop_map(
+            |(
+                (job, minor, summary, owner),
+                sources,
+                keys,
+                mounts,
+                (memory, wall),
+                (attempts, base, newest, concurrency),
+            )| {
+                let mut value = json!({
+                    "job": { "name": job, "version": format!("1.{minor}.0"), "summary": summary },
+                    "schedulable-by": { "sources": sources },
+                    "retry": { "max-attempts": attempts, "base": format!("{base}ms"), "cap": "1h" },
+                });
+                if let Some(owner) = owner {
+                    value["job"]["owner"] = json!(owner);
                 }
-            }
-            if let Some(memory) = memory {
-                value["limits"]["memory"] = json!(format!("{memory}MiB"));
-            }
-            if let Some(wall) = wall {
-                value["limits"]["wall"] = json!(format!("{wall}ms"));
-            }
-            if newest {
-                value["run"]["revision"] = json!("newest");
-            }
-            if let Some(concurrency) = concurrency {
-                value["run"]["max-concurrency"] = json!(concurrency);
-            }
-            Manifest::from_json(&value).expect("the strategy writes valid manifests")
-        })
+                for (key, (required, from, secret)) in keys {
+                    let from = ["envelope", "host", "either"][from];
+                    value["configuration"][key] =
+                        json!({ "required": required, "from": from, "secret": secret });
+                }
+                for (mount, (write, optional)) in mounts {
+                    let access = if write { "read-write" } else { "read" };
+                    let grant = json!({ "mount": mount, "access": access, "optional": optional });
+                    match value["grants"]["files"].as_array_mut() {
+                        Some(files) => files.push(grant),
+                        None => value["grants"]["files"] = json!([grant]),
+                    }
+                }
+                if let Some(memory) = memory {
+                    value["limits"]["memory"] = json!(format!("{memory}MiB"));
+                }
+                if let Some(wall) = wall {
+                    value["limits"]["wall"] = json!(format!("{wall}ms"));
+                }
+                if newest {
+                    value["run"]["revision"] = json!("newest");
+                }
+                if let Some(concurrency) = concurrency {
+                    value["run"]["max-concurrency"] = json!(concurrency);
+                }
+                Manifest::from_json(&value).expect("the strategy writes valid manifests")
+            },
+        )
 }
 
 proptest! {

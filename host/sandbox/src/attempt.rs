@@ -1,9 +1,10 @@
 //! One attempt, as a pipeline of named steps: open the store → instantiate → call → classify → report.
 //!
 //! The steps up to the call run on the attempt threads, inside a meter that counts processor time and stops panics. Around
-//! them stands a watch on the caller's runtime: the wall deadline for a guest that is parked in a host call, the wish to
-//! stop, the free space of writable mounts. Whatever happens, the store is dropped and a report comes back.
+//! them stands a watch, woken by a thread that no guest runs on: the wall deadline for a guest that is parked in a host
+//! call, the wish to stop, the free space of writable mounts. Whatever happens, the store is dropped and a report comes back.
 
+use crate::attempt_threads::AttemptThreads;
 use crate::bindings::exports::mainworker::job::handler;
 use crate::capabilities::log::{Log, cut};
 use crate::capabilities::masking::Masker;
@@ -25,7 +26,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::WasiCtxBuilder;
@@ -93,7 +94,7 @@ type Answer = Result<String, handler::Failure>;
 impl Sandbox {
     /// Runs one attempt to its end. Never an error: whatever goes wrong is an end with its own word.
     ///
-    /// Must be called on a Tokio runtime with timers. If the returned future is dropped, the attempt is dropped too.
+    /// Can be awaited on any Tokio runtime. If the returned future is dropped, the attempt is dropped too.
     pub async fn attempt(&self, request: AttemptRequest) -> AttemptReport {
         let masker = Arc::new(Masker::new(&request.configuration));
         let control = Arc::new(Control::new(&request.granted.limits));
@@ -123,7 +124,13 @@ impl Sandbox {
             masker: Arc::clone(&masker),
         };
         let running = self.threads.spawn(Metered::new(attempt.run(), Arc::clone(&control)));
-        let watch = Watch { control: &control, stop: &stop, mounts: &mounts, limits: &limits };
+        let watch = Watch {
+            control: &control,
+            stop: &stop,
+            mounts: &mounts,
+            limits: &limits,
+            threads: &self.threads,
+        };
         let end = watch.until_end(running).await;
 
         let report = report(end, &control, &log, &masker);
@@ -247,6 +254,7 @@ fn at_tick(control: &Control, stop: &Stop) -> wasmtime::Result<UpdateDeadline> {
 
 /// What stands around a running attempt.
 struct Watch<'a> {
+    threads: &'a AttemptThreads,
     control: &'a Control,
     stop: &'a Stop,
     mounts: &'a [files::GrantedMount],
@@ -263,7 +271,7 @@ impl Watch<'_> {
             // In this order: an attempt that is over is over, whatever else has happened meanwhile.
             biased;
             ended = &mut running.0 => joined(ended),
-            () = sleep_until(wall) => self.drop_attempt(running, || {
+            () = self.threads.sleep_until(wall) => self.drop_attempt(running, || {
                 AttemptEnd::OverLimit(self.control.wall_breach_after(self.control.started.elapsed()))
             }).await,
             reason = self.stop.wait() => self.drop_attempt(running, || reason.end()).await,
@@ -273,26 +281,29 @@ impl Watch<'_> {
 
     /// Waits a little for a guest that computes to notice by itself, which gives the better report, then drops it.
     async fn drop_attempt(&self, mut running: AbortOnDrop, end: impl Fn() -> AttemptEnd) -> AttemptEnd {
-        match timeout(Duration::from_millis(WALL_GRACE_MS), &mut running.0).await {
-            Ok(ended) => joined(ended),
-            Err(_) => {
+        let grace = Instant::now() + Duration::from_millis(WALL_GRACE_MS);
+        tokio::select! {
+            biased;
+            ended = &mut running.0 => joined(ended),
+            () = self.threads.sleep_until(grace) => {
                 let end = end();
                 self.abort(running, end).await
             }
         }
     }
 
+    /// Drops the attempt. It may come to its own end in the meantime, which nobody has been told yet; the stop decides
+    /// all the same, so that a report never says both.
     async fn abort(&self, mut running: AbortOnDrop, end: AttemptEnd) -> AttemptEnd {
         running.0.abort();
-        match timeout(DROP_WAIT, &mut running.0).await {
-            // It came to its own end in the meantime, which nobody has been told yet; the stop decides all the same,
-            // so that a report never says both.
-            Ok(_) => end,
-            Err(_) => {
+        tokio::select! {
+            biased;
+            _ = &mut running.0 => {}
+            () = self.threads.sleep_until(Instant::now() + DROP_WAIT) => {
                 tracing::error!("a stopped attempt still holds its thread");
-                end
             }
         }
+        end
     }
 
     /// Waits until a writable mount has less free space than its floor.
@@ -300,8 +311,7 @@ impl Watch<'_> {
         if self.mounts.iter().all(|mount| mount.access() == mainworker_domain::manifest::Access::Read) {
             return std::future::pending().await;
         }
-        let mut ticks = interval(Duration::from_millis(WATCH_INTERVAL_MS));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = self.threads.ticks(Duration::from_millis(WATCH_INTERVAL_MS));
         loop {
             ticks.tick().await;
             if let Some(breach) = self.mounts.iter().find_map(|mount| mount.free_space_breach(self.limits)) {

@@ -1,45 +1,75 @@
-//! The threads on which guests run, one per core, apart from those that drive timers, sockets and the store.
+//! The threads on which guests run, one per core, and the thread on which their deadlines are kept.
 //!
 //! A guest that computes holds its thread until the next epoch tick. On threads of their own, guests can delay only each
-//! other: whoever watches their deadlines is never behind them in a queue.
+//! other; and what wakes whoever watches them is a timer on a thread that no guest ever runs on.
 
 use std::future::Future;
 use std::io;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval, sleep_until};
 
 #[derive(Debug)]
 pub(crate) struct AttemptThreads {
-    /// Taken only when dropped.
-    runtime: Option<Runtime>,
+    attempts: StoppedOnDrop,
+    deadlines: StoppedOnDrop,
 }
 
 impl AttemptThreads {
     pub(crate) fn start(threads: usize) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(threads)
-            .thread_name("attempt")
-            // A guest's own timers are driven by these threads; guests that compute yield at each tick.
-            .enable_time()
-            .build()?;
-        Ok(Self { runtime: Some(runtime) })
+        // A guest's own timers are driven by the attempt threads; guests that compute yield at each tick.
+        let start = |name: &str, threads: usize| {
+            let mut builder = Builder::new_multi_thread();
+            builder
+                .worker_threads(threads)
+                .thread_name(name)
+                .enable_time()
+                .build()
+                .map(|runtime| StoppedOnDrop(Some(runtime)))
+        };
+        Ok(Self { attempts: start("attempt", threads)?, deadlines: start("deadline", 1)? })
     }
 
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        match &self.runtime {
-            Some(runtime) => runtime.spawn(future),
+        self.attempts.runtime().spawn(future)
+    }
+
+    /// A sleep that is driven by the deadline thread, wherever it is awaited.
+    pub(crate) fn sleep_until(&self, at: Instant) -> Sleep {
+        let _on_the_deadline_thread = self.deadlines.runtime().enter();
+        sleep_until(at)
+    }
+
+    /// Ticks that are driven by the deadline thread, wherever they are awaited.
+    pub(crate) fn ticks(&self, every: Duration) -> Interval {
+        let _on_the_deadline_thread = self.deadlines.runtime().enter();
+        let mut ticks = interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    }
+}
+
+/// A runtime that is stopped without waiting: a sandbox may be dropped inside another runtime, where waiting is not
+/// allowed.
+#[derive(Debug)]
+struct StoppedOnDrop(Option<Runtime>);
+
+impl StoppedOnDrop {
+    fn runtime(&self) -> &Runtime {
+        match &self.0 {
+            Some(runtime) => runtime,
             None => unreachable!("the runtime is there until it is dropped"),
         }
     }
 }
 
-/// A sandbox may be dropped inside another runtime, where waiting for this one is not allowed.
-impl Drop for AttemptThreads {
+impl Drop for StoppedOnDrop {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

@@ -13,8 +13,10 @@ use crate::refusal::ModuleRefusal;
 use crate::state::State;
 use mainworker_domain::catalog::Revision;
 use mainworker_domain::limits::LimitValues;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use tokio::task::JoinHandle;
 use wasmtime::component::{Component, Linker};
 
 /// Everything that modules need to run on this host.
@@ -70,6 +72,15 @@ impl Sandbox {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let threads = AttemptThreads::start(cores)?;
         Ok(Self { engine, linker, cache, threads, compiling: Mutex::new(()) })
+    }
+
+    /// Runs `driver`, which starts attempts one after the other, on the attempt threads: the next attempt then begins where
+    /// the last one ended, and no other thread has to be woken in between. For whoever has a queue of them.
+    pub fn drive<F>(&self, driver: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.threads.spawn(driver)
     }
 
     /// The engine.

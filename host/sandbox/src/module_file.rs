@@ -167,7 +167,8 @@ fn check_handler(exports: &[String]) -> Result<(), ModuleRefusal> {
     if exports.iter().any(|name| name == HANDLER) {
         return Ok(());
     }
-    let found = exports.iter().find(|name| name.starts_with("mainworker:job/handler")).map(|name| shown(name));
+    let found =
+        exports.iter().find(|name| name.starts_with("mainworker:job/handler")).map(|name| shown(name));
     Err(ModuleRefusal::HandlerMissing { expected: HANDLER.to_owned(), found })
 }
 

@@ -50,7 +50,9 @@ impl ExitCode {
             | Outcome::Cancelled
             | Outcome::Lost
             | Outcome::HostError => Self::NotCompleted,
-            Outcome::TimedOut | Outcome::OverCpu | Outcome::OutOfMemory | Outcome::OverLimit => Self::OverLimit,
+            Outcome::TimedOut | Outcome::OverCpu | Outcome::OutOfMemory | Outcome::OverLimit => {
+                Self::OverLimit
+            }
             Outcome::Refused | Outcome::ModuleUnavailable => Self::Refused,
             Outcome::Interrupted => Self::Interrupted,
         }

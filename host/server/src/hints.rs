@@ -9,7 +9,8 @@ use mainworker_domain::rejection::{JsonProblem, Rejection};
 use mainworker_domain::table::{TableError, TableProblem};
 use mainworker_sandbox::refusal::{GrantRefusal, ModuleRefusal};
 
-const ENVELOPE: &str = r#"an envelope is {"configuration": {}, "jobName": "…", "source": "…", "jobPayload": {}}"#;
+const ENVELOPE: &str =
+    r#"an envelope is {"configuration": {}, "jobName": "…", "source": "…", "jobPayload": {}}"#;
 
 /// For an envelope that is not taken.
 pub fn of_rejection(rejection: &Rejection) -> String {
@@ -26,9 +27,13 @@ pub fn of_rejection(rejection: &Rejection) -> String {
         }
         Rejection::WrongType { .. } => ENVELOPE.to_owned(),
         Rejection::UnknownJob { nearest, is_a_name, .. } => match (nearest.as_slice(), is_a_name) {
-            ([], false) => "a job name is 1 to 63 of a-z, 0-9 and `-`; `mainworker jobs` lists the jobs".to_owned(),
+            ([], false) => {
+                "a job name is 1 to 63 of a-z, 0-9 and `-`; `mainworker jobs` lists the jobs".to_owned()
+            }
             ([], true) => "`mainworker jobs` lists the jobs; `--modules DIR` says where they are".to_owned(),
-            (names, _) => format!("did you mean `{}`? `mainworker jobs` lists the jobs", names.join("` or `")),
+            (names, _) => {
+                format!("did you mean `{}`? `mainworker jobs` lists the jobs", names.join("` or `"))
+            }
         },
         Rejection::SourceNotAllowed { job, allowed, .. } => match allowed.first() {
             Some(first) => format!(
@@ -36,7 +41,9 @@ pub fn of_rejection(rejection: &Rejection) -> String {
             ),
             None => format!("add the source to `[schedulable-by] sources` in the job.toml of `{job}`"),
         },
-        Rejection::PayloadInvalid { job, .. } => format!("`mainworker jobs show {job}` shows the payload's schema"),
+        Rejection::PayloadInvalid { job, .. } => {
+            format!("`mainworker jobs show {job}` shows the payload's schema")
+        }
         Rejection::MissingConfiguration { key, from, .. } => missing_key(key, *from),
     }
 }
@@ -132,7 +139,9 @@ pub fn of_end(end: &AttemptEnd, job: &str) -> Option<String> {
             "the job recurses too deeply; use a loop with a list of its own".to_owned()
         }
         AttemptEnd::Trapped(_) => format!("run the job's native tests: `cargo test -p {job}`"),
-        AttemptEnd::HostError { .. } => "this is a defect of the host: please report it with the log above".to_owned(),
+        AttemptEnd::HostError { .. } => {
+            "this is a defect of the host: please report it with the log above".to_owned()
+        }
         _ => return None,
     })
 }
@@ -152,7 +161,11 @@ fn of_breach(breach: &LimitBreach) -> String {
     if asked > spec.ceiling {
         return "the job needs less: work in parts, or keep its data in a mount".to_owned();
     }
-    format!("if it needs that much, in job.toml:\n[limits]\n{} = {}", spec.key, toml_value(breach.limit, asked))
+    format!(
+        "if it needs that much, in job.toml:\n[limits]\n{} = {}",
+        spec.key,
+        toml_value(breach.limit, asked)
+    )
 }
 
 fn toml_value(limit: Limit, value: u64) -> String {

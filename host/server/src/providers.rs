@@ -45,7 +45,8 @@ impl<'a> Providers<'a> {
             Ok(None) => {}
             Err(error) => {
                 // Not the value of another provider: that file was meant.
-                self.problem.replace(Some(format!("the file `{key}` in `[configuration] files-dir`: {error}")));
+                self.problem
+                    .replace(Some(format!("the file `{key}` in `[configuration] files-dir`: {error}")));
                 return None;
             }
         }
@@ -73,7 +74,8 @@ impl<'a> Providers<'a> {
         }
         let text = String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8 text"))?;
         // Editors and `echo` end a file with a line end that nobody means.
-        let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+        let text =
+            text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
         Ok(Some(SecretString::from(text)))
     }
 

@@ -133,7 +133,9 @@ impl Report {
         });
         let result = match attempt.end {
             // The attempt checked that it is JSON.
-            mainworker_domain::outcome::AttemptEnd::Completed { result } => RawValue::from_string(result).ok(),
+            mainworker_domain::outcome::AttemptEnd::Completed { result } => {
+                RawValue::from_string(result).ok()
+            }
             _ => None,
         };
         Self::new(known, outcome, result, error, &attempt.usage, attempt.log)

@@ -110,10 +110,14 @@ impl Settings {
 
     fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
         let invalid = |problem: &dyn std::fmt::Display, hint: String| {
-            Failure::usage("settings_invalid", format!("reading the settings `{}`: {problem}", path.display()), hint)
+            Failure::usage(
+                "settings_invalid",
+                format!("reading the settings `{}`: {problem}", path.display()),
+                hint,
+            )
         };
-        let value = from_toml(text)
-            .map_err(|error| invalid(&error, "mend the TOML at that place".to_owned()))?;
+        let value =
+            from_toml(text).map_err(|error| invalid(&error, "mend the TOML at that place".to_owned()))?;
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
         let mut settings = read(&value, &folder).map_err(|error| invalid(&error, hints::of_table(&error)))?;
         settings.file = Some(path.to_owned());
@@ -182,17 +186,25 @@ fn read_configuration(value: &Value, folder: &Path) -> Result<ConfigurationSetti
     let table = Table::open(value, "configuration", &["env-prefix", "files-dir", "values"])?;
     let env_prefix = table.string("env-prefix")?;
     if let Some(prefix) = env_prefix {
-        let fits = prefix.len() >= 2 && prefix.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        let fits = prefix.len() >= 2
+            && prefix.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
         if !fits {
             // An empty prefix would offer the whole environment of the host.
-            return Err(table.invalid("env-prefix", prefix, "expected at least two of A-Z, 0-9 and `_`, such as `MW_`"));
+            return Err(table.invalid(
+                "env-prefix",
+                prefix,
+                "expected at least two of A-Z, 0-9 and `_`, such as `MW_`",
+            ));
         }
     }
     let values = table.value("values").cloned().unwrap_or_else(|| Value::Object(Map::new()));
     if !values.is_object() {
         return Err(table.error(
             "values",
-            TableProblem::WrongType { expected: "a table", found: mainworker_domain::table::type_name(&values) },
+            TableProblem::WrongType {
+                expected: "a table",
+                found: mainworker_domain::table::type_name(&values),
+            },
         ));
     }
     Ok(ConfigurationSettings {

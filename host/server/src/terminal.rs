@@ -83,7 +83,9 @@ impl LiveView {
     pub fn start(job: &str) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(100);
-            if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:30} {percent:>3} % {elapsed} {wide_msg}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{prefix} {bar:30} {percent:>3} % {elapsed} {wide_msg}")
+            {
                 bar.set_style(style);
             }
             bar.set_prefix(job.to_owned());
@@ -100,8 +102,13 @@ impl LiveView {
             Level::Warn => WARN,
             Level::Error | Level::Critical => ERROR,
         };
-        let context = if line.context.is_empty() { String::new() } else { format!(" {}", printable(&line.context)) };
-        let text = format!("{style}{:>5}{style:#}{QUIET}{context}{QUIET:#} {}", line.level.as_str(), printable(&line.message));
+        let context =
+            if line.context.is_empty() { String::new() } else { format!(" {}", printable(&line.context)) };
+        let text = format!(
+            "{style}{:>5}{style:#}{QUIET}{context}{QUIET:#} {}",
+            line.level.as_str(),
+            printable(&line.message)
+        );
         match &self.bar {
             Some(bar) => bar.suspend(|| note(&text)),
             None => note(&text),

@@ -41,7 +41,8 @@ fn main() {
     fs::write(folder.path().join("gzip.log.gz"), gzip.finish().unwrap()).unwrap();
 
     let twins = Twins::new(module, folder.path());
-    let mut criterion = Criterion::default().sample_size(10).measurement_time(Duration::from_secs(8)).configure_from_args();
+    let mut criterion =
+        Criterion::default().sample_size(10).measurement_time(Duration::from_secs(8)).configure_from_args();
     for file in ["plain.log", "gzip.log.gz"] {
         assert_eq!(twins.native(file), twins.wasm(file), "the twins agree");
         let mut group = criterion.benchmark_group(format!("edge-logs {file}"));

@@ -18,7 +18,8 @@ pub enum Place {
 }
 
 impl Place {
-    const ALL: [(&'static str, Self); 3] = [("header", Self::Header), ("query", Self::Query), ("body", Self::Body)];
+    const ALL: [(&'static str, Self); 3] =
+        [("header", Self::Header), ("query", Self::Query), ("body", Self::Body)];
 
     fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(_, place)| *place == self).map_or("header", |(name, _)| name)
@@ -65,7 +66,11 @@ impl KeyGrant {
             check_origin(&table, &format!("only-to[{index}]"), origin)?;
         }
         if !secret && (!only_to.is_empty() || !places.is_empty()) {
-            return Err(table.invalid("secret", "false", "expected `secret = true` beside `only-to` or `in`"));
+            return Err(table.invalid(
+                "secret",
+                "false",
+                "expected `secret = true` beside `only-to` or `in`",
+            ));
         }
         if only_to.is_empty() != places.is_empty() {
             let missing = if only_to.is_empty() { "only-to" } else { "in" };
@@ -243,13 +248,21 @@ fn read_http_grant(value: &Value, path: &str) -> Result<HttpGrant, TableError> {
     }
     for (index, method) in methods.iter().enumerate() {
         if method.is_empty() || method.len() > 20 || !method.bytes().all(|b| b.is_ascii_uppercase()) {
-            return Err(table.invalid(&format!("methods[{index}]"), method, "expected a method such as `GET`"));
+            return Err(table.invalid(
+                &format!("methods[{index}]"),
+                method,
+                "expected a method such as `GET`",
+            ));
         }
     }
     let paths = entries(&table, "paths")?;
     for (index, prefix) in paths.iter().enumerate() {
         if !prefix.starts_with('/') || prefix.contains(['?', '#']) {
-            return Err(table.invalid(&format!("paths[{index}]"), prefix, "expected a path that starts with `/`"));
+            return Err(table.invalid(
+                &format!("paths[{index}]"),
+                prefix,
+                "expected a path that starts with `/`",
+            ));
         }
     }
     Ok(HttpGrant {

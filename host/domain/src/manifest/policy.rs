@@ -37,14 +37,21 @@ impl Retry {
             .ok_or_else(|| {
                 table.invalid("max-attempts", &attempts.to_string(), format!("expected 1 to {ATTEMPTS_MAX}"))
             })?;
-        let retry =
-            Self { max_attempts, base_ms: duration("base", default.base_ms)?, cap_ms: duration("cap", default.cap_ms)? };
+        let retry = Self {
+            max_attempts,
+            base_ms: duration("base", default.base_ms)?,
+            cap_ms: duration("cap", default.cap_ms)?,
+        };
         if retry.base_ms == 0 {
             return Err(table.invalid("base", "0s", "expected at least `1ms`"));
         }
         if retry.base_ms > retry.cap_ms {
             let cap = format_ms(retry.cap_ms);
-            return Err(table.invalid("base", &format_ms(retry.base_ms), format!("expected at most `cap`, `{cap}`")));
+            return Err(table.invalid(
+                "base",
+                &format_ms(retry.base_ms),
+                format!("expected at most `cap`, `{cap}`"),
+            ));
         }
         Ok(retry)
     }

@@ -18,9 +18,12 @@ use serde_json::json;
 
 /// Lists the jobs whose modules are in the modules folder.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   mainworker jobs
-  mainworker jobs show edge-logs --settings mainworker.toml")]
+  mainworker jobs show edge-logs --settings mainworker.toml"
+)]
 pub struct JobsArgs {
     #[command(subcommand)]
     command: Option<JobsCommand>,

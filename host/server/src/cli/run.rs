@@ -121,9 +121,9 @@ fn attempt(
     let ready = pass_the_door(args, settings, envelope, known)?;
 
     let sandbox = start_sandbox(&settings.offer.ceilings, args.host.data_dir())?;
-    let module = sandbox
-        .prepare(&ready.module)
-        .map_err(|refusal| Failure::module(ready.admitted.revision().manifest().job.name.as_str(), &refusal))?;
+    let module = sandbox.prepare(&ready.module).map_err(|refusal| {
+        Failure::module(ready.admitted.revision().manifest().job.name.as_str(), &refusal)
+    })?;
     let task_id = Uuid::now_v7().to_string();
     known.task_id = Some(task_id.clone());
     let (events, shown_events) = unbounded_channel();
@@ -279,6 +279,7 @@ fn summary(job: &str, outcome: Outcome, usage: &Usage) -> String {
 }
 
 fn print_json(report: &Report) -> Result<(), Failure> {
-    let json = serde_json::to_string(report).map_err(|error| Failure::host(format!("writing the report: {error}")))?;
+    let json = serde_json::to_string(report)
+        .map_err(|error| Failure::host(format!("writing the report: {error}")))?;
     terminal::print(&json)
 }

@@ -44,10 +44,15 @@ pub(super) fn settings(command: &SettingsCommand) -> Result<ExitCode, Failure> {
 
 fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     let unusable = |what: String, error: std::io::Error| {
-        Failure::usage("settings_unusable", format!("{what}: {error}"), "mend the path, or the permissions there")
+        Failure::usage(
+            "settings_unusable",
+            format!("{what}: {error}"),
+            "mend the path, or the permissions there",
+        )
     };
     if let Some(dir) = &settings.modules_dir {
-        std::fs::read_dir(dir).map_err(|error| unusable(format!("`[modules] dir`, `{}`", dir.display()), error))?;
+        std::fs::read_dir(dir)
+            .map_err(|error| unusable(format!("`[modules] dir`, `{}`", dir.display()), error))?;
     }
     for (name, mount) in &settings.offer.mounts {
         let what = || format!("`[files.{name}] path`, `{}`", mount.path.display());
@@ -72,9 +77,10 @@ fn to_json(settings: &Settings) -> Value {
         let default = if spec.in_manifest { spec.ceiling } else { spec.default };
         (spec.key.to_owned(), json!(spec.limit.format(value.unwrap_or(default))))
     });
-    let files = settings.offer.mounts.iter().map(|(name, mount)| {
-        (name.clone(), json!({ "path": mount.path, "access": mount.access.as_str() }))
-    });
+    let files =
+        settings.offer.mounts.iter().map(|(name, mount)| {
+            (name.clone(), json!({ "path": mount.path, "access": mount.access.as_str() }))
+        });
     json!({
         "file": settings.file,
         "modules": { "dir": settings.modules_dir(None) },

@@ -29,12 +29,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-use tokio::task::JoinSet;
 
 /// Turns of bare and full attempts; the median of each is the figure.
-const TURNS: usize = 5;
+const TURNS: usize = 9;
 /// How long one turn lasts.
-const TURN: Duration = Duration::from_millis(800);
+const TURN: Duration = Duration::from_millis(400);
 /// Attempts one after the other, for the distribution of their times.
 const SEQUENTIAL: usize = 2_000;
 /// Instances held at a time to weigh one.
@@ -66,7 +65,7 @@ pub(super) fn sandbox(args: &SandboxArgs) -> Result<ExitCode, Failure> {
     let modules = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
     let (echo, edge_logs) = (module(&modules, "echo")?, module(&modules, "edge-logs")?);
     let scratch = tempfile::tempdir().map_err(|error| Failure::host(format!("making a folder: {error}")))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(std::env::var("HT").ok().and_then(|v| v.parse::<usize>().ok()).unwrap_or(2)).enable_all().build().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
+    let runtime = Runtime::new().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
 
     let (compile_ms, warm_load_ms) = loading(&echo, scratch.path())?;
     let sandbox = Arc::new(start_sandbox(&LimitValues::default(), None)?);
@@ -80,15 +79,31 @@ pub(super) fn sandbox(args: &SandboxArgs) -> Result<ExitCode, Failure> {
     let mib_per_second = runtime.block_on(edge_logs_throughput(&sandbox, &edge_logs, scratch.path()))?;
 
     let figures = [
-        Figure { name: "bareAttemptsPerSecond", value: bare, what: "instance, call, drop; all cores; nothing else" },
+        Figure {
+            name: "bareAttemptsPerSecond",
+            value: bare,
+            what: "instance, call, drop; all cores; nothing else",
+        },
         Figure { name: "attemptsPerSecond", value: full, what: "attempts with everything on; all cores" },
         Figure { name: "attemptP50Us", value: p50, what: "one attempt at a time, microseconds" },
         Figure { name: "attemptP99Us", value: p99, what: "one attempt at a time, microseconds" },
         Figure { name: "compileMs", value: compile_ms, what: "echo, from wasm to ready" },
         Figure { name: "warmLoadMs", value: warm_load_ms, what: "echo, from the module cache to ready" },
-        Figure { name: "idleRssBytes", value: idle_rss_bytes, what: "the process with echo ready, nothing running" },
-        Figure { name: "runningAttemptBytes", value: running_bytes, what: "resident memory for one instance of echo" },
-        Figure { name: "edgeLogsMiBPerSecond", value: mib_per_second, what: "edge-logs over a plain combined log" },
+        Figure {
+            name: "idleRssBytes",
+            value: idle_rss_bytes,
+            what: "the process with echo ready, nothing running",
+        },
+        Figure {
+            name: "runningAttemptBytes",
+            value: running_bytes,
+            what: "resident memory for one instance of echo",
+        },
+        Figure {
+            name: "edgeLogsMiBPerSecond",
+            value: mib_per_second,
+            what: "edge-logs over a plain combined log",
+        },
     ];
     print(&figures, args.json)?;
     Ok(ExitCode::Completed)
@@ -113,10 +128,12 @@ fn prepare(sandbox: &Sandbox, file: &ModuleFile) -> Result<Arc<Module>, Failure>
 /// Milliseconds to compile, and the median of loading from the cache.
 fn loading(file: &ModuleFile, scratch: &Path) -> Result<(f64, f64), Failure> {
     let cache = ModuleCache::open(&scratch.join("module-cache")).map_err(Failure::host)?;
-    let sandbox = Sandbox::start(&LimitValues::default(), Some(cache)).map_err(|error| Failure::host(format!("{error:#}")))?;
+    let sandbox = Sandbox::start(&LimitValues::default(), Some(cache))
+        .map_err(|error| Failure::host(format!("{error:#}")))?;
     let timed = || {
         let started = Instant::now();
-        prepare(&sandbox, file).map(|module| (started.elapsed().as_secs_f64() * 1_000.0, module.was_compiled()))
+        prepare(&sandbox, file)
+            .map(|module| (started.elapsed().as_secs_f64() * 1_000.0, module.was_compiled()))
     };
     let (compile_ms, _) = timed()?;
     let mut loads = Vec::new();
@@ -157,12 +174,20 @@ fn request(module: &Arc<Module>, payload: String, offer: &Offer) -> Result<Attem
 fn completed(report: &AttemptReport) -> Result<(), Failure> {
     match &report.end {
         AttemptEnd::Completed { .. } => Ok(()),
-        other => Err(Failure::host(format!("an attempt of the benchmark ended as {}: {}", other.outcome(), other.message()))),
+        other => Err(Failure::host(format!(
+            "an attempt of the benchmark ended as {}: {}",
+            other.outcome(),
+            other.message()
+        ))),
     }
 }
 
 /// Attempts a second, bare and full, in turns.
-fn throughput(runtime: &Runtime, sandbox: &Arc<Sandbox>, module: &Arc<Module>) -> Result<(f64, f64), Failure> {
+fn throughput(
+    runtime: &Runtime,
+    sandbox: &Arc<Sandbox>,
+    module: &Arc<Module>,
+) -> Result<(f64, f64), Failure> {
     let (mut bare, mut full) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
         bare.push(bare_turn(module)?);
@@ -205,11 +230,12 @@ fn bare_turn(module: &Arc<Module>) -> Result<f64, Failure> {
 
 async fn full_turn(sandbox: &Arc<Sandbox>, module: &Arc<Module>) -> Result<f64, Failure> {
     let started = Instant::now();
-    let mut callers = JoinSet::new();
-    // Twice as many in flight as there are cores: while one is handed over, another runs.
-    for _ in 0..cores() * std::env::var("IF").ok().and_then(|v| v.parse::<usize>().ok()).unwrap_or(2) {
+    let mut callers = Vec::new();
+    // As a dispatcher does: each driver has the next attempt at hand when one ends. Two for each core, so that none waits.
+    for _ in 0..cores() * 2 {
         let (sandbox, module) = (Arc::clone(sandbox), Arc::clone(module));
-        callers.spawn(async move {
+        let driver = Arc::clone(&sandbox);
+        callers.push(driver.drive(async move {
             let (payload, offer) = (payload(), offer_nothing());
             let mut count = 0_u32;
             while started.elapsed() < TURN {
@@ -218,11 +244,11 @@ async fn full_turn(sandbox: &Arc<Sandbox>, module: &Arc<Module>) -> Result<f64, 
                 count += 1;
             }
             Ok::<u32, Failure>(count)
-        });
+        }));
     }
     let mut total = 0;
-    while let Some(count) = callers.join_next().await {
-        total += count.map_err(Failure::host)??;
+    for count in callers {
+        total += count.await.map_err(Failure::host)??;
     }
     Ok(f64::from(total) / started.elapsed().as_secs_f64())
 }
@@ -252,12 +278,17 @@ async fn weight_of_one(module: &Arc<Module>) -> Result<f64, Failure> {
     Ok((after - before).max(0.0) / f64::from(u32::try_from(HELD).unwrap_or(u32::MAX)))
 }
 
-async fn edge_logs_throughput(sandbox: &Arc<Sandbox>, module: &Arc<Module>, scratch: &Path) -> Result<f64, Failure> {
+async fn edge_logs_throughput(
+    sandbox: &Arc<Sandbox>,
+    module: &Arc<Module>,
+    scratch: &Path,
+) -> Result<f64, Failure> {
     let folder = scratch.join("edge-logs");
     let bytes = write_log(&folder).map_err(|error| Failure::host(format!("writing a log: {error}")))?;
     let mut offer = offer_nothing();
     offer.mounts.insert("edge-logs".to_owned(), Mount { path: folder, access: Access::Read });
-    let payload = json!({ "files": ["*.log"], "format": "combined", "accounts": { "files": "a", "images": "b" } });
+    let payload =
+        json!({ "files": ["*.log"], "format": "combined", "accounts": { "files": "a", "images": "b" } });
     let mut rates = Vec::new();
     for _ in 0..3 {
         let started = Instant::now();
@@ -296,7 +327,9 @@ fn write_log(folder: &Path) -> std::io::Result<f64> {
 /// Resident memory of this process.
 fn resident_bytes() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
     kib.unwrap_or(0.0) * 1_024.0
 }
 
@@ -306,7 +339,8 @@ fn percentile(values: &mut [f64], percent: usize) -> f64 {
 }
 
 fn print(figures: &[Figure], as_json: bool) -> Result<(), Failure> {
-    let rounded = |value: f64| if value >= 100.0 { value.round() } else { (value * 1_000.0).round() / 1_000.0 };
+    let rounded =
+        |value: f64| if value >= 100.0 { value.round() } else { (value * 1_000.0).round() / 1_000.0 };
     if as_json {
         let object: serde_json::Map<String, Value> =
             figures.iter().map(|figure| (figure.name.to_owned(), json!(rounded(figure.value)))).collect();

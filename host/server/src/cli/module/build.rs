@@ -51,8 +51,10 @@ struct JobCrate {
 pub(super) fn build(args: &BuildArgs) -> Result<ExitCode, Failure> {
     let jobs = find_jobs(&args.crates)?;
     // Manifests first: a typing error in the last one should not wait for all compilers.
-    let jobs: Vec<(JobCrate, Manifest)> =
-        jobs.into_iter().map(|job| Ok((read_manifest(&job)?, job)).map(|(m, j)| (j, m))).collect::<Result<_, Failure>>()?;
+    let jobs: Vec<(JobCrate, Manifest)> = jobs
+        .into_iter()
+        .map(|job| Ok((read_manifest(&job)?, job)).map(|(m, j)| (j, m)))
+        .collect::<Result<_, Failure>>()?;
     let out = args.out.clone().unwrap_or_else(default_modules_dir);
     fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
     let runtime = Runtime::new().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
@@ -126,11 +128,15 @@ fn find_jobs(wanted: &[String]) -> Result<Vec<JobCrate>, Failure> {
         let folder = Path::new(name);
         let found = if folder.is_dir() {
             let folder = folder.canonicalize().map_err(|error| no_job(format!("`{name}`: {error}")))?;
-            job_crates(&folder)?.into_iter().find(|job| job.folder.canonicalize().is_ok_and(|path| path == folder))
+            job_crates(&folder)?
+                .into_iter()
+                .find(|job| job.folder.canonicalize().is_ok_and(|path| path == folder))
         } else {
             job_crates(here)?.into_iter().find(|job| job.package == *name)
         };
-        jobs.push(found.ok_or_else(|| no_job(format!("`{name}` is no package or folder with a `job.toml`")))?);
+        jobs.push(
+            found.ok_or_else(|| no_job(format!("`{name}` is no package or folder with a `job.toml`")))?,
+        );
     }
     Ok(jobs)
 }
@@ -144,8 +150,8 @@ fn read_manifest(job: &JobCrate) -> Result<Manifest, Failure> {
     let invalid = |problem: String, hint: String| {
         Failure::usage("manifest_invalid", format!("reading `{}`: {problem}", path.display()), hint)
     };
-    let text = fs::read_to_string(&path)
-        .map_err(|error| invalid(error.to_string(), "check the file".to_owned()))?;
+    let text =
+        fs::read_to_string(&path).map_err(|error| invalid(error.to_string(), "check the file".to_owned()))?;
     Manifest::parse_toml(&text).map_err(|error| {
         let hint = match &error {
             ManifestError::Table(error) => hints::of_table(error),
@@ -186,12 +192,16 @@ fn compile(job: &JobCrate) -> Result<Vec<u8>, Failure> {
                 Path::new(manifest).parent().is_some_and(|folder| folder == job.folder)
             });
             let files = message["filenames"].as_array()?.clone();
-            let wasm = files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm"))?.to_owned();
+            let wasm =
+                files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".wasm"))?.to_owned();
             of_this_crate.then_some(wasm)
         })
         .next_back()
         .ok_or_else(|| {
-            failed("it has no `.wasm`: expected `crate-type = [\"cdylib\"]` under `[lib]` in its Cargo.toml".to_owned())
+            failed(
+                "it has no `.wasm`: expected `crate-type = [\"cdylib\"]` under `[lib]` in its Cargo.toml"
+                    .to_owned(),
+            )
         })?;
     read_limited(Path::new(&artifact))
 }
@@ -207,7 +217,8 @@ fn pack(
         let hint = "mark the job's function with `#[mainworker::job]`";
         Failure::usage("schemas_unavailable", format!("building `{name}`: {error}"), hint)
     })?;
-    let description = ModuleDescription { manifest, payload_schema: schemas.payload, result_schema: schemas.result };
+    let description =
+        ModuleDescription { manifest, payload_schema: schemas.payload, result_schema: schemas.result };
     ModuleFile::pack(component, &description).map_err(|refusal| Failure::module(&name, &refusal))
 }
 

@@ -76,11 +76,17 @@ pub(in crate::cli) fn describe(module: &ModuleFile) -> String {
     }
     let suffix = |optional: bool| if optional { ", optional" } else { "" };
     for grant in &manifest.grants.files {
-        rows.push(("files", format!("{} ({}{})", grant.mount, grant.access.as_str(), suffix(grant.optional))));
+        rows.push((
+            "files",
+            format!("{} ({}{})", grant.mount, grant.access.as_str(), suffix(grant.optional)),
+        ));
     }
     for grant in &manifest.grants.http {
         let methods = grant.methods.join(" ");
-        rows.push(("http", format!("{methods} {}{} {}", grant.to, suffix(grant.optional), grant.paths.join(" "))));
+        rows.push((
+            "http",
+            format!("{methods} {}{} {}", grant.to, suffix(grant.optional), grant.paths.join(" ")),
+        ));
     }
     rows.extend(manifest.grants.schedule.iter().map(|job| ("schedule", job.to_string())));
     for spec in LIMITS.iter().filter(|spec| spec.in_manifest) {
@@ -91,11 +97,18 @@ pub(in crate::cli) fn describe(module: &ModuleFile) -> String {
     let retry = &manifest.retry;
     rows.push((
         "retry",
-        format!("{} attempts, {} to {} apart", retry.max_attempts, format_ms(retry.base_ms), format_ms(retry.cap_ms)),
+        format!(
+            "{} attempts, {} to {} apart",
+            retry.max_attempts,
+            format_ms(retry.base_ms),
+            format_ms(retry.cap_ms)
+        ),
     ));
     let schema = |schema: &Option<Value>| match schema {
         None => "any object".to_owned(),
-        Some(schema) => serde_json::to_string_pretty(schema).unwrap_or_default().replace('\n', "\n               "),
+        Some(schema) => {
+            serde_json::to_string_pretty(schema).unwrap_or_default().replace('\n', "\n               ")
+        }
     };
     rows.push(("payload", schema(&description.payload_schema)));
     rows.push(("result", schema(&description.result_schema)));
