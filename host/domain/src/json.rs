@@ -33,6 +33,10 @@ impl From<Malformed> for Rejection {
 /// # Errors
 /// What is wrong, and where.
 pub fn check(bytes: &[u8]) -> Result<(), Malformed> {
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        let problem = JsonProblem::Syntax("it begins with a byte-order mark".to_owned());
+        return Err(Malformed { problem, line: 1, column: 1 });
+    }
     let problem = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let walked = Strict { depth: 0, problem: &problem }.deserialize(&mut deserializer);

@@ -7,7 +7,7 @@
 mod grants;
 mod policy;
 
-pub use grants::{Access, FileGrant, Grants, HttpGrant, KeyGrant, Place};
+pub use grants::{Access, FileGrant, Grants, HttpGrant, KeyGrant, Place, is_origin};
 pub use policy::{Retry, RevisionChoice, Run};
 
 use crate::job_name::JobName;

@@ -1,8 +1,15 @@
 //! The nearest known name to a mistyped one.
 
-/// How alike two names must be to be worth proposing: 0 is nothing in common, 1 is equal. At 0.7 `sumary` finds
-/// `summary` and `wal` finds `wall`, while `memory` does not find `summary`.
-const LIKENESS_MIN: f64 = 0.7;
+/// How alike two names must be to be worth proposing: 0 is nothing in common, 1 is equal. At 0.6 `dri` finds `dir`, `sumary`
+/// finds `summary` and `wal` finds `wall`, while `memory` does not find `summary`.
+const LIKENESS_MIN: f64 = 0.6;
+
+/// How alike two names are: by the letters to change, swaps of neighbours counting as one, and, for names of which only
+/// the beginning was typed, by the beginning they share.
+fn likeness(a: &str, b: &str) -> f64 {
+    let beginning = if a.len() >= 3 && b.starts_with(a) { LIKENESS_MIN } else { 0.0 };
+    strsim::normalized_damerau_levenshtein(a, b).max(beginning)
+}
 
 /// The most alike of `known`, if any is alike enough to be what was meant.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -15,7 +22,7 @@ pub fn nearest_few<'a>(name: &str, known: impl IntoIterator<Item = &'a str>, cou
     let name: String = name.chars().take(128).flat_map(char::to_lowercase).collect();
     let mut scored: Vec<(f64, &str)> = known
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&name, candidate), candidate))
+        .map(|candidate| (likeness(&name, candidate), candidate))
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
@@ -32,6 +39,8 @@ mod tests {
         assert_eq!(nearest("sumary", known), Some("summary"));
         assert_eq!(nearest("wal", known), Some("wall"));
         assert_eq!(nearest("MEMORY", known), Some("memory"));
+        assert_eq!(nearest("dri", ["dir", "path"]), Some("dir"));
+        assert_eq!(nearest("sum", known), Some("summary"));
     }
 
     #[test]

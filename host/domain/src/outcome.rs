@@ -4,6 +4,7 @@
 //! sandbox stopped it" are never the same variant.
 
 use crate::limits::Limit;
+use crate::quantity::{approximate_bytes, format_ms};
 use std::fmt;
 
 /// How an attempt ended, in one word.
@@ -123,7 +124,8 @@ impl LimitBreach {
             Limit::LogLines => format!("the log has {observed} lines, allowed are {allowed}"),
             Limit::Progress => format!("{observed} progress reports in a second, allowed are {allowed}"),
             Limit::FreeSpace => {
-                format!("a writable mount has {observed} of free space left, the host keeps {allowed}")
+                let left = approximate_bytes(self.observed);
+                format!("a writable mount has {left} of free space left, the host keeps {allowed}")
             }
         }
     }
@@ -231,7 +233,7 @@ impl AttemptEnd {
             Self::Completed { .. } => String::new(),
             Self::Rejected { message } | Self::Failed { message } => message.clone(),
             Self::RetryAsked { after_ms, message } => {
-                format!("{message} (asked to be tried again after {})", crate::quantity::format_ms(*after_ms))
+                format!("{message} (asked to be tried again after {})", format_ms(*after_ms))
             }
             Self::ResultNotJson { problem } => {
                 format!("the job returned a result that is not JSON: {problem}, expected one JSON value")

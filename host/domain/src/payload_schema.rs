@@ -150,6 +150,11 @@ impl<'a> Walk<'a> {
 }
 
 fn misfit(error: &ValidationError<'_>) -> Misfit {
+    if let Some(constants) = constants(error) {
+        let expected = format!("one of {}", constants.iter().map(as_code).collect::<Vec<_>>().join(", "));
+        let pointer = error.instance_path().to_string();
+        return Misfit { pointer, expected, found: found_value(error.instance()) };
+    }
     // A choice of which none fits is best explained by the branch that came nearest: the one with the fewest errors.
     if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } =
         error.kind()
@@ -211,6 +216,22 @@ fn misfit(error: &ValidationError<'_>) -> Misfit {
         }
     };
     Misfit { pointer, expected, found }
+}
+
+/// The values of a choice between constants, as enumerations with a description for each value are written.
+fn constants(error: &ValidationError<'_>) -> Option<Vec<Value>> {
+    let (ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context }) =
+        error.kind()
+    else {
+        return None;
+    };
+    let constant = |branch: &Vec<ValidationError<'_>>| {
+        branch.iter().find_map(|error| match error.kind() {
+            ValidationErrorKind::Constant { expected_value } => Some(Value::clone(expected_value)),
+            _ => None,
+        })
+    };
+    context.iter().map(constant).collect()
 }
 
 fn type_words(kind: &TypeKind) -> String {
@@ -280,6 +301,8 @@ mod tests {
         assert_eq!(first(&schema, &json!({})).expected, "the field `files`");
         assert_eq!(first(&schema, &json!({ "files": [], "fils": 1 })).found, "the unknown field `fils`");
         assert_eq!(first(&schema, &json!({ "files": [], "mode": "c" })).found, "`c`");
+        let choice = json!({ "oneOf": [{ "const": "auto", "type": "string" }, { "const": "combined", "type": "string" }] });
+        assert_eq!(first(&choice, &json!("combind")).expected, "one of `auto`, `combined`");
     }
 
     #[test]

@@ -3,8 +3,6 @@
 //! Sizes are whole numbers with `B`, `KiB`, `MiB` or `GiB`; powers of 1,024 only, since `MB` means two things.
 //! Durations are `250ms`, `10s`, `15m`, `1h 30m`, to the millisecond.
 
-use std::time::Duration;
-
 /// Why a text is not a quantity of the expected kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuantityError {
@@ -74,9 +72,18 @@ pub fn parse_ms(text: &str) -> Result<u64, QuantityError> {
     u64::try_from(duration.as_millis()).map_err(|_| QuantityError::NotADuration)
 }
 
-/// Writes a duration so that [`parse_ms`] gives the same number back.
+/// Writes a duration in hours and less, so that [`parse_ms`] gives the same number back.
 pub fn format_ms(ms: u64) -> String {
-    humantime::format_duration(Duration::from_millis(ms)).to_string()
+    const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+    let mut rest = ms;
+    let mut parts = Vec::new();
+    for (unit, factor) in UNITS {
+        if rest >= factor {
+            parts.push(format!("{}{unit}", rest / factor));
+            rest %= factor;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
 #[cfg(test)]

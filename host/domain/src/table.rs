@@ -67,7 +67,7 @@ pub struct TomlError {
 /// # Errors
 /// [`TomlError`].
 pub fn from_toml(text: &str) -> Result<Value, TomlError> {
-    toml::from_str::<Value>(text).map_err(|error| {
+    toml::from_str::<Value>(text).map(dates_as_texts).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
         let before = text.get(..start).unwrap_or_default();
         TomlError {
@@ -76,6 +76,18 @@ pub fn from_toml(text: &str) -> Result<Value, TomlError> {
             column: before.chars().rev().take_while(|&c| c != '\n').count() + 1,
         }
     })
+}
+
+/// TOML has dates, JSON has not: a date is read as its text.
+fn dates_as_texts(value: Value) -> Value {
+    match value {
+        Value::Object(mut map) => match map.remove("$__toml_private_datetime") {
+            Some(date) => date,
+            None => map.into_iter().map(|(key, value)| (key, dates_as_texts(value))).collect(),
+        },
+        Value::Array(items) => items.into_iter().map(dates_as_texts).collect(),
+        other => other,
+    }
 }
 
 /// What a JSON value is, in words.
@@ -257,6 +269,14 @@ mod tests {
         assert_eq!(error.path, "job.sumary");
         let TableProblem::UnknownKey { nearest, .. } = error.problem else { panic!("{error}") };
         assert_eq!(nearest.as_deref(), Some("summary"));
+    }
+
+    #[test]
+    fn a_date_is_read_as_its_text() {
+        assert_eq!(
+            from_toml("a = [{ day = 2015-05-17 }]").unwrap(),
+            json!({ "a": [{ "day": "2015-05-17" }] })
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Each way in which an envelope can be wrong, and the order in which they are reported.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use mainworker_domain::admission::admit;
 use mainworker_domain::catalog::{Catalog, ModuleDescription, Revision};
 use mainworker_domain::digest::Digest;

@@ -3,6 +3,7 @@
 use mainworker_domain::catalog::{CONTRACT, DescriptionError};
 use mainworker_domain::limits::{Limit, MODULE_BYTES_MAX, OverCeiling};
 use mainworker_domain::manifest::Access;
+use mainworker_domain::quantity::approximate_bytes;
 
 /// The name of the custom section that carries a module's manifest.
 pub const MANIFEST_SECTION: &str = "mainworker:manifest";
@@ -134,7 +135,7 @@ pub enum GrantRefusal {
     /// Too little space behind a writable mount.
     #[error(
         "the file system of the mount `{mount}` has {} free, expected at least {}",
-        Limit::FreeSpace.format(*observed_bytes), Limit::FreeSpace.format(*floor_bytes)
+        approximate_bytes(*observed_bytes), Limit::FreeSpace.format(*floor_bytes)
     )]
     FreeSpace {
         /// The mount.

@@ -15,6 +15,9 @@ const ENVELOPE: &str =
 /// For an envelope that is not taken.
 pub fn of_rejection(rejection: &Rejection) -> String {
     match rejection {
+        Rejection::TooLarge { pointer: "/configuration", .. } => {
+            "pass only the keys that the job names; `mainworker jobs show NAME` lists them".to_owned()
+        }
         Rejection::TooLarge { .. } => "pass data in a mount and name it in the payload".to_owned(),
         Rejection::MalformedJson { problem: JsonProblem::DuplicateKey { key }, .. } => {
             format!("keep one `{key}` of the two")

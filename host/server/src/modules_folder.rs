@@ -5,6 +5,7 @@ use mainworker_domain::catalog::{Catalog, KnownJob};
 use mainworker_domain::envelope::Envelope;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::MODULE_BYTES_MAX;
+use mainworker_domain::rejection::Rejection;
 use mainworker_sandbox::module_file::ModuleFile;
 use mainworker_sandbox::refusal::ModuleRefusal;
 use std::fs::{self, File};
@@ -84,11 +85,25 @@ impl ModulesFolder {
                 Catalog::default().proposing(names.iter().map(JobName::to_string).collect())
             }
         };
-        let known = catalog.resolve(envelope)?;
+        let known = catalog.resolve(envelope).map_err(|rejection| self.unknown(rejection))?;
         match module {
             Some(module) => Ok((known, module)),
             None => Err(Failure::host("a job was found in a catalog without modules")),
         }
+    }
+}
+
+impl ModulesFolder {
+    /// An unknown job, with where it was looked for if that is not there at all.
+    pub fn unknown(&self, rejection: Rejection) -> Failure {
+        let mut failure = Failure::from(rejection);
+        if !self.folder.is_dir() {
+            failure.hint = Some(format!(
+                "the modules folder `{}` is not there: name it with `--modules DIR`, or make modules with `mainworker module build`",
+                self.folder.display()
+            ));
+        }
+        failure
     }
 }
 

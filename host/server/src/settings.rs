@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::hints;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::{Limit, LimitValues};
-use mainworker_domain::manifest::Access;
+use mainworker_domain::manifest::{Access, is_origin};
 use mainworker_domain::table::{Table, TableError, TableProblem, from_toml};
 use mainworker_sandbox::capabilities::Offer;
 use mainworker_sandbox::capabilities::files::{Mount, Mounts};
@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use std::env;
 use std::fs;
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// The file that is read when none is named, if it is there.
@@ -98,8 +99,14 @@ impl Settings {
             )
         };
         let metadata = fs::metadata(&path).map_err(|error| unreadable(&error))?;
-        if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
-            return Err(unreadable(&format!("expected a file of at most {FILE_BYTES_MAX} bytes")));
+        if !metadata.is_file() {
+            return Err(unreadable(&"found something else, expected a file"));
+        }
+        if metadata.len() > FILE_BYTES_MAX {
+            return Err(unreadable(&format!(
+                "it has {} bytes, expected at most {FILE_BYTES_MAX}",
+                metadata.len()
+            )));
         }
         let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
             ErrorKind::InvalidData => unreadable(&"it is not UTF-8 text"),
@@ -179,7 +186,27 @@ fn read_http(value: &Value) -> Result<HttpSettings, TableError> {
     let list = |key: &str| -> Result<Vec<String>, TableError> {
         Ok(table.strings(key)?.unwrap_or_default().into_iter().map(str::to_owned).collect())
     };
-    Ok(HttpSettings { allow: list("allow")?, allow_private: list("allow-private")? })
+    let (allow, allow_private) = (list("allow")?, list("allow-private")?);
+    if let Some((index, origin)) = allow.iter().enumerate().find(|(_, origin)| !is_origin(origin)) {
+        let expected = "expected an origin such as `https://api.example.com`";
+        return Err(table.invalid(&format!("allow[{index}]"), origin, expected));
+    }
+    if let Some((index, range)) = allow_private.iter().enumerate().find(|(_, range)| !is_address_range(range))
+    {
+        let expected = "expected an address such as `127.0.0.1`, or a range such as `10.0.0.0/8`";
+        return Err(table.invalid(&format!("allow-private[{index}]"), range, expected));
+    }
+    Ok(HttpSettings { allow, allow_private })
+}
+
+/// An IP address, or one with the length of a prefix.
+fn is_address_range(text: &str) -> bool {
+    let (address, prefix) =
+        text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    address.parse::<IpAddr>().is_ok_and(|address| {
+        let bits_max = if address.is_ipv4() { 32 } else { 128 };
+        prefix.is_none_or(|prefix| prefix.parse::<u8>().is_ok_and(|bits| bits <= bits_max))
+    })
 }
 
 fn read_configuration(value: &Value, folder: &Path) -> Result<ConfigurationSettings, TableError> {

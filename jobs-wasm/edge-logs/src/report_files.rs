@@ -64,8 +64,15 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// `EIO` of wasi-libc.
+const WASI_EIO: i32 = 29;
+
 fn reason(error: &io::Error) -> String {
     match error.kind() {
+        // What WASI 0.2 makes of any failed write, a full disk above all.
+        _ if cfg!(target_arch = "wasm32") && error.raw_os_error() == Some(WASI_EIO) => {
+            format!("{error}; most likely there is no space left")
+        }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "no space left".to_owned(),
         _ => error.to_string(),
     }

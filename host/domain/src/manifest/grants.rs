@@ -273,15 +273,23 @@ fn read_http_grant(value: &Value, path: &str) -> Result<HttpGrant, TableError> {
     })
 }
 
-/// An origin is `http(s)://HOST[:PORT]`, HOST possibly `*.SUFFIX`, or `config:KEY`.
+/// Whether `text` is an origin: `http://` or `https://`, a host that may begin with `*.`, and perhaps a port.
+pub fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    text.len() <= 300
+        && host.is_some_and(|host| {
+            !host.is_empty()
+                && !host.contains(['/', '@', '?', '#', ' '])
+                && !host.chars().any(char::is_control)
+        })
+}
+
+/// An origin, or `config:KEY`.
 fn check_origin(table: &Table<'_>, key: &str, origin: &str) -> Result<(), TableError> {
-    let literal = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-    let fits = match (literal, origin.strip_prefix("config:")) {
-        (Some(host), _) => !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']),
-        (None, Some(config_key)) => !config_key.is_empty(),
-        (None, None) => false,
-    };
-    if fits && origin.len() <= 300 && !origin.chars().any(char::is_control) {
+    let of_key = origin
+        .strip_prefix("config:")
+        .is_some_and(|key| !key.is_empty() && key.len() <= 128 && !key.chars().any(char::is_control));
+    if of_key || is_origin(origin) {
         return Ok(());
     }
     Err(table.invalid(key, origin, "expected an origin such as `https://api.example.com`, or `config:KEY`"))

@@ -1,7 +1,7 @@
 //! `mainworker jobs`: which jobs there are, and what one of them is.
 
 use super::HostArgs;
-use super::module::describe;
+use super::module::{describe, to_json};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::modules_folder::ModulesFolder;
@@ -45,13 +45,16 @@ enum JobsCommand {
         name: String,
         #[command(flatten)]
         host: HostArgs,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
     },
 }
 
 pub(super) fn jobs(args: &JobsArgs) -> Result<ExitCode, Failure> {
     match &args.command {
         None => list(&args.host, args.json),
-        Some(JobsCommand::Show { name, host }) => show(name, host),
+        Some(JobsCommand::Show { name, host, json }) => show(name, host, *json),
     }
 }
 
@@ -104,7 +107,7 @@ fn list(host: &HostArgs, as_json: bool) -> Result<ExitCode, Failure> {
     Ok(exit)
 }
 
-fn show(name: &str, host: &HostArgs) -> Result<ExitCode, Failure> {
+fn show(name: &str, host: &HostArgs, as_json: bool) -> Result<ExitCode, Failure> {
     let settings = Settings::load(host.settings.as_deref())?;
     let folder = ModulesFolder::at(settings.modules_dir(host.modules.as_deref()));
     let module = match JobName::parse(name) {
@@ -114,24 +117,35 @@ fn show(name: &str, host: &HostArgs) -> Result<ExitCode, Failure> {
     let Some(module) = module else {
         let names = folder.names().unwrap_or_default();
         let nearest = nearest_few(name, names.iter().map(JobName::as_str), 3);
-        return Err(Failure::from(Rejection::UnknownJob {
+        return Err(folder.unknown(Rejection::UnknownJob {
             name: name.chars().take(80).collect(),
             is_a_name: JobName::parse(name).is_ok(),
             nearest: nearest.into_iter().map(str::to_owned).collect(),
         }));
     };
-    terminal::print(&describe(&module))?;
-    match capabilities::check(module.revision().manifest(), &settings.offer) {
-        Ok(granted) => {
-            let mounts: Vec<String> = granted
-                .mounts
-                .iter()
-                .map(|mount| format!("/{} ({})", mount.name(), mount.access().as_str()))
-                .collect();
-            let mounts = if mounts.is_empty() { "nothing".to_owned() } else { mounts.join(", ") };
-            terminal::print(&format!("{:<14} {mounts}", "granted here"))?;
-        }
-        Err(refusal) => terminal::print(&format!("{:<14} refused: {refusal}", "granted here"))?,
+    let granted = capabilities::check(module.revision().manifest(), &settings.offer);
+    if as_json {
+        let mut shown = to_json(&module);
+        shown["granted"] = match &granted {
+            Ok(granted) => json!({
+                "files": granted.mounts.iter().map(|mount| (mount.name().to_owned(), json!(mount.access().as_str())))
+                    .collect::<serde_json::Map<_, _>>(),
+            }),
+            Err(refusal) => json!({ "refused": { "code": refusal.code(), "message": refusal.to_string() } }),
+        };
+        terminal::print(&shown.to_string())?;
+        return Ok(ExitCode::Completed);
     }
+    terminal::print(&describe(&module))?;
+    let granted = match granted {
+        Ok(granted) if granted.mounts.is_empty() => "nothing".to_owned(),
+        Ok(granted) => {
+            let mounts =
+                granted.mounts.iter().map(|mount| format!("/{} ({})", mount.name(), mount.access().as_str()));
+            mounts.collect::<Vec<_>>().join(", ")
+        }
+        Err(refusal) => format!("refused: {refusal}"),
+    };
+    terminal::print(&format!("{:<14} {granted}", "granted here"))?;
     Ok(ExitCode::Completed)
 }

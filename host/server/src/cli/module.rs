@@ -23,4 +23,4 @@ pub(super) fn module(command: &ModuleCommand) -> Result<ExitCode, Failure> {
     }
 }
 
-pub(super) use inspect::describe;
+pub(super) use inspect::{describe, to_json};

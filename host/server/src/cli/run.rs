@@ -164,7 +164,7 @@ fn pass_the_door(
     let (known_job, module) = modules.resolve(envelope)?;
     known.revision = Some(module.revision().digest().to_string());
     let unusable = |problem: String| {
-        let hint = "`mainworker settings check` reads every provider";
+        let hint = "mend that file, or its permissions";
         Failure::usage("settings_invalid", format!("reading the configuration: {problem}"), hint)
     };
     let providers = Providers::open(&settings.configuration)

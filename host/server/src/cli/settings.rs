@@ -6,7 +6,7 @@ use crate::providers::Providers;
 use crate::settings::Settings;
 use crate::terminal;
 use clap::{Args, Subcommand};
-use mainworker_domain::limits::LIMITS;
+use mainworker_domain::limits::{LIMITS, Unit};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -75,7 +75,9 @@ fn to_json(settings: &Settings) -> Value {
     let limits = LIMITS.iter().map(|spec| {
         let value = settings.offer.ceilings.get(spec.limit);
         let default = if spec.in_manifest { spec.ceiling } else { spec.default };
-        (spec.key.to_owned(), json!(spec.limit.format(value.unwrap_or(default))))
+        let value = value.unwrap_or(default);
+        let shown = if spec.unit == Unit::Count { json!(value) } else { json!(spec.limit.format(value)) };
+        (spec.key.to_owned(), shown)
     });
     let files =
         settings.offer.mounts.iter().map(|(name, mount)| {

@@ -36,7 +36,8 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::Completed)
 }
 
-fn to_json(module: &ModuleFile) -> Value {
+/// A module as one JSON object.
+pub(in crate::cli) fn to_json(module: &ModuleFile) -> Value {
     let description = module.revision().description();
     json!({
         "revision": module.revision().digest().to_string(),
