@@ -35,6 +35,12 @@ pub const CONFIGURATION_KEYS_MAX: usize = 128;
 pub const CONFIGURATION_VALUE_BYTES_MAX: u64 = CONFIGURATION_BYTES_MAX;
 /// Milliseconds between two looks at what runs outside wasm: the free space of writable mounts.
 pub const WATCH_INTERVAL_MS: u64 = 250;
+/// Bytes of one read of a file on behalf of a guest.
+pub const READ_BYTES: usize = 64 << 10;
+/// Bytes of one read ahead of a guest. With four times as much a log was read no faster.
+pub const READ_AHEAD_BYTES: usize = 256 << 10;
+/// Streams of one attempt that are read ahead at a time; each holds up to two pieces, so 4 MiB of host memory in all.
+pub const READ_AHEAD_STREAMS_MAX: usize = 8;
 /// Milliseconds between two ticks of the epoch, at which a guest that computes is looked at.
 pub const EPOCH_TICK_MS: u64 = 10;
 /// Milliseconds that an attempt may take to notice its wall deadline before it is dropped where it is. More than a

@@ -196,6 +196,7 @@ impl Attempt {
         let state = State {
             wasi: wasi.build(),
             table,
+            read_ahead: files::read_ahead(),
             limiter: Limiter::new(limits, Arc::clone(&self.control)),
             configuration: configuration::build(&self.request.configuration, granted.seed),
             log: Arc::clone(&self.log),

@@ -7,7 +7,7 @@ use crate::bindings::exports::mainworker::job::handler;
 use crate::capabilities::log::Log;
 use crate::capabilities::masking::Masker;
 use crate::capabilities::random::Seed;
-use crate::capabilities::{configuration, progress};
+use crate::capabilities::{configuration, files, progress};
 use crate::control::Control;
 use crate::limiter::Limiter;
 use crate::module::Module;
@@ -47,6 +47,7 @@ fn open_store(module: &Module) -> Store<State> {
     let state = State {
         wasi: WasiCtx::default(),
         table: ResourceTable::new(),
+        read_ahead: files::read_ahead(),
         limiter: Limiter::new(&limits, Arc::new(Control::new(&limits))),
         configuration: configuration::build(&Granted::new(), Seed::System),
         log: Arc::new(Log::new(String::new(), Arc::clone(&masker), &limits, None)),

@@ -7,7 +7,7 @@ use crate::bindings::JobPre;
 use crate::capabilities::log::Log;
 use crate::capabilities::masking::Masker;
 use crate::capabilities::random::Seed;
-use crate::capabilities::{configuration, progress};
+use crate::capabilities::{configuration, files, progress};
 use crate::control::Control;
 use crate::limiter::Limiter;
 use crate::module::Sandbox;
@@ -96,6 +96,7 @@ fn empty_store(engine: &wasmtime::Engine) -> Store<State> {
     let state = State {
         wasi: WasiCtxBuilder::new().build(),
         table: ResourceTable::new(),
+        read_ahead: files::read_ahead(),
         limiter: Limiter::new(&limits, Arc::clone(&control)),
         configuration: configuration::build(&Granted::new(), Seed::System),
         log: Arc::new(Log::new(String::new(), Arc::clone(&masker), &limits, None)),

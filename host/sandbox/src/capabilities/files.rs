@@ -4,11 +4,13 @@
 //! every path that a guest gives is resolved below that open folder, `..` and symbolic links included. No other path
 //! exists for a guest. Writable mounts keep a floor of free space, looked at before an attempt and while it runs.
 
+mod read_stream;
+
 use crate::refusal::GrantRefusal;
 use crate::state::State;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use mainworker_domain::limits::{Limit, Limits};
+use mainworker_domain::limits::{Limit, Limits, READ_AHEAD_STREAMS_MAX};
 use mainworker_domain::manifest::{Access, FileGrant, Manifest};
 use mainworker_domain::nearest::nearest;
 use mainworker_domain::outcome::LimitBreach;
@@ -16,6 +18,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
@@ -79,7 +82,13 @@ impl GrantedMount {
 
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     types::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
-    preopens::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)
+    preopens::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
+    read_stream::link(linker)
+}
+
+/// How many streams of one attempt may read ahead.
+pub(crate) fn read_ahead() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(READ_AHEAD_STREAMS_MAX))
 }
 
 /// The mounts that `manifest` asks for and `mounts` gives, opened.
