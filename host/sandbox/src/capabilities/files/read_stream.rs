@@ -229,7 +229,11 @@ mod tests {
             for size in [1_000, READ_BYTES, READ_AHEAD_BYTES, 1 << 20] {
                 let mut stream = stream(&content, budget);
                 assert!(read_all(&mut stream, size).await == content, "{budget:?} {size}");
-                assert_eq!(stream.ahead.is_some(), budget == Some(1) && size >= READ_BYTES, "{budget:?} {size}");
+                assert_eq!(
+                    stream.ahead.is_some(),
+                    budget == Some(1) && size >= READ_BYTES,
+                    "{budget:?} {size}"
+                );
             }
         }
     }
