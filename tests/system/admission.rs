@@ -71,7 +71,7 @@ fn payloads_that_the_job_does_not_accept() {
     let host = TestHost::with_jobs(&["edge-logs"]);
     let said = |payload| rejected_job(&host, "edge-logs", "scheduler", payload, "payload_invalid");
     insta::assert_snapshot!(said(json!({})), @r"
-    error[payload_invalid]: the payload of `edge-logs` is not what it accepts: at `/jobPayload` found no such field, expected the field `files`
+    error[payload_invalid]: the payload of `edge-logs` is not what it accepts: at `/jobPayload` found none of that name, expected the field `files`
       at /jobPayload
     hint: `mainworker jobs show edge-logs` shows the payload's schema
     ");

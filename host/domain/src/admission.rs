@@ -91,8 +91,8 @@ fn configure(
 ) -> Result<Admitted, Rejection> {
     let keys = &revision.manifest().configuration;
     let configuration = configuration::grant(keys, &envelope, host).map_err(|key| {
-        let from = keys.get(&key).map(|grant| grant.from).unwrap_or_default();
-        Rejection::MissingConfiguration { job: revision.manifest().job.name.to_string(), key, from }
+        let (from, secret) = keys.get(&key).map(|grant| (grant.from, grant.secret)).unwrap_or_default();
+        Rejection::MissingConfiguration { job: revision.manifest().job.name.to_string(), key, from, secret }
     })?;
     let (source, payload) = (envelope.source().to_owned(), envelope.job_payload().to_owned());
     Ok(Admitted { source, payload, configuration, revision })

@@ -37,7 +37,7 @@ impl From {
     pub fn missing(self) -> &'static str {
         match self {
             Self::Envelope => "expected it in the envelope's `configuration`, found none",
-            Self::Host => "expected it from the host's settings, found none",
+            Self::Host => "expected it from the host's settings alone, found none there",
             Self::Either => {
                 "expected it in the envelope's `configuration` or from the host's settings, found none"
             }

@@ -171,7 +171,7 @@ fn misfit(error: &ValidationError<'_>) -> Misfit {
     let (expected, found) = match error.kind() {
         ValidationErrorKind::Type { kind } => (type_words(kind), type_name(instance).to_owned()),
         ValidationErrorKind::Required { property } => {
-            (format!("the field {}", as_code(property)), "no such field".to_owned())
+            (format!("the field {}", as_code(property)), "none of that name".to_owned())
         }
         ValidationErrorKind::AdditionalProperties { unexpected }
         | ValidationErrorKind::UnevaluatedProperties { unexpected } => {

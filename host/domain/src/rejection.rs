@@ -107,6 +107,8 @@ pub enum Rejection {
         key: String,
         /// Where it may come from.
         from: crate::configuration::From,
+        /// Whether it is a secret.
+        secret: bool,
     },
 }
 

@@ -28,7 +28,9 @@ pub(crate) fn classify(error: &wasmtime::Error, limits: &Limits) -> AttemptEnd {
     }
     let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames);
     if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
-        let cause = format!("it ended its process with exit code {code} instead of returning");
+        // WASI 0.2 carries no more of an exit code than this.
+        let how = if *code == 0 { "a success" } else { "a failure" };
+        let cause = format!("it ended its process as {how} instead of returning");
         return trapped(cause, backtrace);
     }
     if let Some(trap) = error.downcast_ref::<wasmtime::Trap>() {

@@ -47,13 +47,20 @@ pub fn of_rejection(rejection: &Rejection) -> String {
         Rejection::PayloadInvalid { job, .. } => {
             format!("`mainworker jobs show {job}` shows the payload's schema")
         }
-        Rejection::MissingConfiguration { key, from, .. } => missing_key(key, *from),
+        Rejection::MissingConfiguration { key, from, secret, .. } => missing_key(key, *from, *secret),
     }
 }
 
-fn missing_key(key: &str, from: KeySource) -> String {
+fn missing_key(key: &str, from: KeySource, secret: bool) -> String {
     let envelope = format!("`\"configuration\": {{\"{key}\": …}}` in the envelope");
-    let host = format!("`\"{key}\" = …` under `[configuration.values]` in the settings");
+    let host = if secret {
+        // A settings file is no place for a secret.
+        format!(
+            "a file `{key}` in the folder that `[configuration] files-dir` of the settings names, or the variable that `env-prefix` makes of it"
+        )
+    } else {
+        format!("`\"{key}\" = …` under `[configuration.values]` in the settings")
+    };
     match from {
         KeySource::Envelope => format!("add {envelope}"),
         KeySource::Host => format!("add {host}"),
@@ -182,7 +189,12 @@ fn toml_value(limit: Limit, value: u64) -> String {
 pub fn of_table(error: &TableError) -> String {
     match &error.problem {
         TableProblem::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-        TableProblem::UnknownKey { nearest: None, .. } => "remove it".to_owned(),
+        TableProblem::UnknownKey { nearest: None, .. } => match error.path.strip_prefix("configuration.") {
+            Some(key) => {
+                format!("the value of a configuration key goes under `[configuration.values]`: `{key} = …`")
+            }
+            None => "remove it".to_owned(),
+        },
         TableProblem::MissingKey => format!("add `{}`", error.path),
         TableProblem::WrongType { .. } | TableProblem::Invalid { .. } => format!("change `{}`", error.path),
     }

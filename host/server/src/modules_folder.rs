@@ -57,7 +57,7 @@ impl ModulesFolder {
     /// A file that cannot be read, is refused, or is the module of another job.
     pub fn read(&self, name: &JobName) -> Result<Option<ModuleFile>, Failure> {
         let path = self.folder.join(format!("{name}.wasm"));
-        if matches!(fs::metadata(&path), Err(error) if error.kind() == ErrorKind::NotFound) {
+        if matches!(fs::symlink_metadata(&path), Err(error) if error.kind() == ErrorKind::NotFound) {
             return Ok(None);
         }
         let module = read_module(&path)?;

@@ -137,10 +137,17 @@ impl Settings {
     }
 }
 
-/// Where `module build` puts modules when it is not told: `modules` in Cargo's target directory.
-pub fn default_modules_dir() -> PathBuf {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    target.join("modules")
+/// Where `module build` puts modules when it is not told: `modules` in Cargo's target directory, which stands in this
+/// folder or, where this is a part of a workspace, in one above.
+fn default_modules_dir() -> PathBuf {
+    if let Some(target) = env::var_os("CARGO_TARGET_DIR") {
+        return PathBuf::from(target).join("modules");
+    }
+    let here = env::current_dir().unwrap_or_default();
+    let above = here.ancestors().skip(1).map(|folder| folder.join("target/modules"));
+    let in_workspace = || above.into_iter().find(|modules| modules.is_dir());
+    let default = PathBuf::from("target/modules");
+    if default.is_dir() { default } else { in_workspace().unwrap_or(default) }
 }
 
 fn read(value: &Value, folder: &Path) -> Result<Settings, TableError> {

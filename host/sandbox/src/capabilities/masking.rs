@@ -17,6 +17,10 @@ pub const MASK: &str = "***";
 /// secret, and masking it would make every log unreadable.
 const LINE_CHARS_MIN: usize = 6;
 
+/// A secret shorter than this is masked only where it stands alone, between characters that are no letters and no digits:
+/// the secret `e` should not make every word unreadable.
+const ANYWHERE_BYTES_MIN: usize = 6;
+
 /// Masks the secrets of one attempt.
 #[derive(Debug, Default)]
 pub struct Masker {
@@ -63,8 +67,11 @@ impl Masker {
         match &self.needles {
             Some(needles) if needles.is_match(text) => {
                 let mut masked = String::with_capacity(text.len());
-                needles.replace_all_with(text, &mut masked, |_, _, masked| {
-                    masked.push_str(MASK);
+                needles.replace_all_with(text, &mut masked, |found, secret, masked| {
+                    let is_part = secret.len() < ANYWHERE_BYTES_MIN
+                        && (text[..found.start()].ends_with(char::is_alphanumeric)
+                            || text[found.end()..].starts_with(char::is_alphanumeric));
+                    masked.push_str(if is_part { secret } else { MASK });
                     true
                 });
                 Cow::Owned(masked)
@@ -95,7 +102,7 @@ impl Masker {
             rest = &rest[start..];
             let end = if rest.starts_with('"') { string_end(rest) } else { number_end(rest) };
             let (token, after) = rest.split_at(end);
-            let is_secret_number = !token.starts_with('"') && matches!(self.mask(token), Cow::Owned(_));
+            let is_secret_number = !token.starts_with('"') && self.mask(token) != token;
             if is_secret_number {
                 masked.push_str(&Value::from(MASK).to_string());
             } else {
@@ -165,12 +172,19 @@ mod tests {
     }
 
     #[test]
+    fn a_short_secret_is_masked_where_it_stands_alone() {
+        let masker = masker(&["e", "12"]);
+        assert_eq!(masker.mask("trouble e, e=12 and 412"), "trouble ***, ***=*** and 412");
+        assert_eq!(masker.mask_json(r#"{"text":"e","n":412}"#.to_owned()), r#"{"n":412,"text":"***"}"#);
+    }
+
+    #[test]
     fn a_masked_result_is_still_json() {
-        let masker = masker(&["12", "abc"]);
-        let masked = masker.mask_json(r#"{"n":412,"\u0061bc":["xabcx",1.50]}"#.to_owned());
+        let masker = masker(&["471150", "abcdef"]);
+        let masked = masker.mask_json(r#"{"n":4711504,"\u0061bcdef":["xabcdefx",1.50]}"#.to_owned());
         assert_eq!(masked, r#"{"***":["x***x",1.5],"n":"***"}"#);
-        let numbers =
-            masker.mask_json(r#"[12e5, 0.0000012, 98765432109876543210112, "\"12", 3.50]"#.to_owned());
+        let numbers = masker
+            .mask_json(r#"[471150e5, 0.00471150, 98765432109876547115012, "\"471150", 3.50]"#.to_owned());
         assert_eq!(numbers, r#"["***","***","***","\"***",3.5]"#);
         let untouched = r#"{"n": 1.50}"#.to_owned();
         assert_eq!(masker.mask_json(untouched.clone()), untouched);

@@ -3,23 +3,24 @@
 //! The crate is compiled for `wasm32-wasip2` in the profile `job`, asked once for its schemas in an empty sandbox, and
 //! gets the manifest from the `job.toml` beside its `Cargo.toml`. The module is written aside and renamed.
 
+mod crates;
+
 use crate::cli::run::start_sandbox;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hints;
 use crate::modules_folder::read_limited;
-use crate::settings::default_modules_dir;
 use crate::terminal;
 use clap::Args;
+use crates::{JobCrate, cargo, default_out, find_jobs, same_name};
 use mainworker_domain::catalog::ModuleDescription;
 use mainworker_domain::limits::LimitValues;
 use mainworker_domain::manifest::{Manifest, ManifestError};
 use mainworker_domain::quantity::approximate_bytes;
 use mainworker_sandbox::module::Sandbox;
 use mainworker_sandbox::module_file::ModuleFile;
+use mainworker_sandbox::refusal::ModuleRefusal;
 use serde_json::Value;
-use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -41,13 +42,6 @@ pub struct BuildArgs {
     out: Option<PathBuf>,
 }
 
-/// A crate with a manifest beside it.
-#[derive(Debug)]
-struct JobCrate {
-    package: String,
-    folder: PathBuf,
-}
-
 pub(super) fn build(args: &BuildArgs) -> Result<ExitCode, Failure> {
     let jobs = find_jobs(&args.crates)?;
     // Manifests first: a typing error in the last one should not wait for all compilers.
@@ -55,7 +49,11 @@ pub(super) fn build(args: &BuildArgs) -> Result<ExitCode, Failure> {
         .into_iter()
         .map(|job| Ok((read_manifest(&job)?, job)).map(|(m, j)| (j, m)))
         .collect::<Result<_, Failure>>()?;
-    let out = args.out.clone().unwrap_or_else(default_modules_dir);
+    refuse_same_names(&jobs)?;
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => default_out()?,
+    };
     fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
     let runtime = Runtime::new().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
     let sandbox = start_sandbox(&LimitValues::default(), None)?;
@@ -77,72 +75,24 @@ pub(super) fn build(args: &BuildArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::Completed)
 }
 
-fn cargo() -> Command {
-    Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
-}
-
-fn metadata(folder: &Path) -> Result<Value, Failure> {
-    let failed = |problem: String| {
-        Failure::usage(
-            "cargo_failed",
-            format!("asking cargo for the crates in `{}`: {problem}", folder.display()),
-            "run it in a cargo workspace, or name the folder of a crate",
-        )
-    };
-    let output = cargo()
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(folder)
-        .output()
-        .map_err(|error| failed(format!("cargo does not start: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
-    }
-    serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))
-}
-
-/// The packages that cargo knows in `folder` which have a manifest.
-fn job_crates(folder: &Path) -> Result<Vec<JobCrate>, Failure> {
-    let metadata = metadata(folder)?;
-    let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let crates = packages.iter().filter_map(|package| {
-        let folder = Path::new(package["manifest_path"].as_str()?).parent()?.to_owned();
-        Some(JobCrate { package: package["name"].as_str()?.to_owned(), folder })
-    });
-    Ok(crates.filter(|job| job.folder.join("job.toml").is_file()).collect())
-}
-
-fn find_jobs(wanted: &[String]) -> Result<Vec<JobCrate>, Failure> {
-    let here = Path::new(".");
-    if wanted.is_empty() {
-        let jobs: Vec<JobCrate> = job_crates(here)?
-            .into_iter()
-            .filter(|job| job.folder.parent().is_some_and(|parent| parent.ends_with("jobs-wasm")))
-            .collect();
-        if jobs.is_empty() {
-            return Err(no_job("no crate in `jobs-wasm` has a `job.toml`".to_owned()));
+/// A copied crate whose `job.toml` still has the old name would replace the module of the job it was copied from.
+fn refuse_same_names(jobs: &[(JobCrate, Manifest)]) -> Result<(), Failure> {
+    for (job, manifest) in jobs {
+        let name = &manifest.job.name;
+        let other =
+            same_name(job, |other| read_manifest(other).is_ok_and(|manifest| manifest.job.name == *name))?;
+        if let Some(other) = other {
+            return Err(Failure::usage(
+                "job_name_taken",
+                format!(
+                    "the crates `{}` and `{other}` both call their job `{name}`, expected a name for each",
+                    job.package
+                ),
+                format!("change `name` under `[job]` in `{}`", job.folder.join("job.toml").display()),
+            ));
         }
-        return Ok(jobs);
     }
-    let mut jobs = Vec::new();
-    for name in wanted {
-        let folder = Path::new(name);
-        let found = if folder.is_dir() {
-            let folder = folder.canonicalize().map_err(|error| no_job(format!("`{name}`: {error}")))?;
-            job_crates(&folder)?
-                .into_iter()
-                .find(|job| job.folder.canonicalize().is_ok_and(|path| path == folder))
-        } else {
-            job_crates(here)?.into_iter().find(|job| job.package == *name)
-        };
-        jobs.push(
-            found.ok_or_else(|| no_job(format!("`{name}` is no package or folder with a `job.toml`")))?,
-        );
-    }
-    Ok(jobs)
-}
-
-fn no_job(message: String) -> Failure {
-    Failure::usage("no_job_crate", message, "a job crate has a `job.toml` beside its `Cargo.toml`")
+    Ok(())
 }
 
 fn read_manifest(job: &JobCrate) -> Result<Manifest, Failure> {
@@ -167,7 +117,11 @@ fn compile(job: &JobCrate) -> Result<Vec<u8>, Failure> {
         Failure::usage(
             "build_failed",
             format!("compiling `{}` for wasm32-wasip2: {problem}", job.package),
-            "if the target is missing: `rustup target add wasm32-wasip2`",
+            if target_is_missing() {
+                "`rustup target add wasm32-wasip2`"
+            } else {
+                "mend what the compiler says above"
+            },
         )
     };
     let output = cargo()
@@ -198,12 +152,21 @@ fn compile(job: &JobCrate) -> Result<Vec<u8>, Failure> {
         })
         .next_back()
         .ok_or_else(|| {
-            failed(
-                "it has no `.wasm`: expected `crate-type = [\"cdylib\"]` under `[lib]` in its Cargo.toml"
-                    .to_owned(),
+            let message = format!("compiling `{}` for wasm32-wasip2: it gives no `.wasm`", job.package);
+            Failure::usage(
+                "build_failed",
+                message,
+                "in its Cargo.toml:\n[lib]\ncrate-type = [\"cdylib\", \"rlib\"]",
             )
         })?;
     read_limited(Path::new(&artifact))
+}
+
+/// Whether the standard library for the target is not installed.
+fn target_is_missing() -> bool {
+    let libraries =
+        Command::new("rustc").args(["--print", "target-libdir", "--target", "wasm32-wasip2"]).output();
+    libraries.is_ok_and(|output| !Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
 }
 
 fn pack(
@@ -213,13 +176,17 @@ fn pack(
     manifest: Manifest,
 ) -> Result<ModuleFile, Failure> {
     let name = manifest.job.name.to_string();
+    let refused = |refusal: ModuleRefusal| Failure::module(&name, &refusal);
+    // Its exports and imports first: what cannot be linked cannot answer either, and says so less clearly.
+    let undescribed = ModuleDescription { manifest, payload_schema: None, result_schema: None };
+    ModuleFile::pack(component, &undescribed).map_err(refused)?;
     let schemas = runtime.block_on(sandbox.schemas(component)).map_err(|error| {
         let hint = "mark the job's function with `#[mainworker::job]`";
         Failure::usage("schemas_unavailable", format!("building `{name}`: {error}"), hint)
     })?;
     let description =
-        ModuleDescription { manifest, payload_schema: schemas.payload, result_schema: schemas.result };
-    ModuleFile::pack(component, &description).map_err(|refusal| Failure::module(&name, &refusal))
+        ModuleDescription { payload_schema: schemas.payload, result_schema: schemas.result, ..undescribed };
+    ModuleFile::pack(component, &description).map_err(refused)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
