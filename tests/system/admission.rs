@@ -81,7 +81,7 @@ fn payloads_that_the_job_does_not_accept() {
     hint: `mainworker jobs show edge-logs` shows the payload's schema
     ");
     insta::assert_snapshot!(said(json!({ "files": ["a.log"], "format": "combind" })), @r"
-    error[payload_invalid]: the payload of `edge-logs` is not what it accepts: at `/jobPayload/format` found a string, expected what the schema's `oneOf` asks for
+    error[payload_invalid]: the payload of `edge-logs` is not what it accepts: at `/jobPayload/format` found `combind`, expected one of `auto`, `combined`, `cloudfront`, `edgecast-fms`, `edgecast-wpc`
       at /jobPayload/format
     hint: `mainworker jobs show edge-logs` shows the payload's schema
     ");

@@ -79,7 +79,7 @@ fn a_required_key_that_nobody_gives() {
     let printed = ask(&host, json!({ "accounts.url": "not from here" }), &[]).finish().exits(3);
     assert_eq!(printed.stdout(), "");
     insta::assert_snapshot!(printed.stderr(), @r#"
-    error[missing_configuration]: `prober` requires the configuration key `accounts.url`, expected it from the host's settings, found none
+    error[missing_configuration]: `prober` requires the configuration key `accounts.url`, expected it from the host's settings alone, found none there
       at /configuration
     hint: add `"accounts.url" = …` under `[configuration.values]` in the settings
     "#);
@@ -92,23 +92,23 @@ fn a_provider_that_fails_is_not_a_key_that_nobody_gives() {
     let failed = || ask(&host, json!({}), &["plain"]).finish().exits(2).stderr();
     insta::assert_snapshot!(failed(), @r"
     error[settings_invalid]: reading the configuration: the file `plain` in `[configuration] files-dir`: Is a directory (os error 21)
-    hint: `mainworker settings check` reads every provider
+    hint: mend that file, or its permissions
     ");
     std::fs::remove_dir(host.path("files/plain")).unwrap();
     host.write("files/plain", b"\xff");
     insta::assert_snapshot!(failed(), @r"
     error[settings_invalid]: reading the configuration: the file `plain` in `[configuration] files-dir`: it is not UTF-8 text
-    hint: `mainworker settings check` reads every provider
+    hint: mend that file, or its permissions
     ");
     host.write("files/plain", "x".repeat(70_000));
     insta::assert_snapshot!(failed(), @r"
     error[settings_invalid]: reading the configuration: the file `plain` in `[configuration] files-dir`: more than 65536 bytes
-    hint: `mainworker settings check` reads every provider
+    hint: mend that file, or its permissions
     ");
     std::fs::remove_dir_all(host.path("files")).unwrap();
     insta::assert_snapshot!(failed(), @r"
     error[settings_invalid]: reading the configuration: `[configuration] files-dir`: No such file or directory (os error 2)
-    hint: `mainworker settings check` reads every provider
+    hint: mend that file, or its permissions
     ");
 }
 

@@ -108,7 +108,7 @@ fn a_payload_or_a_configuration_over_its_own_limit() {
     insta::assert_snapshot!(rejected(&host, configuration, "too_large"), @r"
     error[too_large]: `configuration` has 139274 bytes (136 KiB), expected at most 65536 bytes (64 KiB)
       at /configuration
-    hint: pass data in a mount and name it in the payload
+    hint: pass only the keys that the job names; `mainworker jobs show NAME` lists them
     ");
 }
 

@@ -35,7 +35,7 @@ fn refused_there(host: &TestHost) -> String {
 fn a_mistyped_key_finds_its_original() {
     insta::assert_snapshot!(refused("[modules]\ndri = \"modules\""), @r"
     error[settings_invalid]: reading the settings `mainworker.toml`: `modules.dri`: unknown key, expected one of: dir
-    hint: remove it
+    hint: did you mean `dir`?
     ");
     insta::assert_snapshot!(refused("[mdules]\ndir = \"modules\""), @r"
     error[settings_invalid]: reading the settings `mainworker.toml`: `mdules`: unknown key, expected one of: modules, files, http, configuration, limits, server
@@ -48,7 +48,7 @@ fn a_mistyped_key_finds_its_original() {
     // Where values belong under another table, their text is not shown.
     insta::assert_snapshot!(refused(&format!("[configuration]\n\"accounts.token\" = \"{CANARY}\"")), @r#"
     error[settings_invalid]: reading the settings `mainworker.toml`: `configuration."accounts.token"`: unknown key, expected one of: env-prefix, files-dir, values
-    hint: remove it
+    hint: the value of a configuration key goes under `[configuration.values]`: `"accounts.token" = …`
     "#);
 }
 
@@ -152,14 +152,14 @@ fn a_file_that_cannot_be_read() {
     ");
     host.folder("folder.toml").write("bytes.toml", b"a = \"\xff\"").write("long.toml", " ".repeat(2 << 20));
     insta::assert_snapshot!(said("folder.toml"), @r"
-    error[settings_unreadable]: reading the settings `folder.toml`: expected a file of at most 1048576 bytes
+    error[settings_unreadable]: reading the settings `folder.toml`: found something else, expected a file
     hint: name another file with `--settings FILE`
     ");
     insta::assert_snapshot!(said("bytes.toml"), @r"
     error[settings_unreadable]: reading the settings `bytes.toml`: it is not UTF-8 text
     hint: name another file with `--settings FILE`
     ");
-    assert!(said("long.toml").contains("at most 1048576 bytes"));
+    assert!(said("long.toml").contains("it has 2097152 bytes, expected at most 1048576"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::hints;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::{Limit, LimitValues};
 use mainworker_domain::manifest::{Access, is_origin};
-use mainworker_domain::table::{Table, TableError, TableProblem, from_toml};
+use mainworker_domain::table::{Table, TableError, TableProblem, dates_as_texts, from_toml};
 use mainworker_sandbox::capabilities::Offer;
 use mainworker_sandbox::capabilities::files::{Mount, Mounts};
 use secrecy::SecretString;
@@ -231,7 +231,7 @@ fn read_configuration(value: &Value, folder: &Path) -> Result<ConfigurationSetti
             ));
         }
     }
-    let values = table.value("values").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    let values = table.value("values").cloned().map_or_else(|| Value::Object(Map::new()), dates_as_texts);
     if !values.is_object() {
         return Err(table.error(
             "values",
