@@ -17,7 +17,7 @@ use crate::limiter::Limiter;
 use crate::module::{Module, Sandbox};
 use crate::state::State;
 use mainworker_domain::configuration::Granted as Configuration;
-use mainworker_domain::event::{Event, Level, LogLine};
+use mainworker_domain::event::{Event, LogLine};
 use mainworker_domain::json::{self, Malformed};
 use mainworker_domain::limits::{Limit, RETRY_AFTER_MS_MAX, WALL_GRACE_MS, WATCH_INTERVAL_MS};
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach, Usage};
@@ -355,13 +355,7 @@ fn report(end: AttemptEnd, control: &Control, log: &Log, masker: &Masker) -> Att
         output_bytes,
         ..Usage::default()
     };
-    let mut log = closed.lines;
-    if closed.dropped > 0 {
-        let message = format!("{} further lines were not kept: the log is at its limit", closed.dropped);
-        let at_ms = usage.wall_us / 1_000;
-        log.push(LogLine { at_ms, level: Level::Warn, context: "host".to_owned(), message });
-    }
-    AttemptReport { end, usage, log }
+    AttemptReport { end, usage, log: closed.lines }
 }
 
 /// A trap with what the guest's panic said and the last lines of its log.

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::hints;
-use mainworker_domain::event::LogLine;
+use mainworker_domain::event::{Level, LogLine};
 use mainworker_domain::outcome::{Outcome, Usage};
 use mainworker_sandbox::attempt::AttemptReport;
 use serde::Serialize;
@@ -159,7 +159,18 @@ impl Report {
             error,
             usage: usage.into(),
             scheduled: Vec::new(),
-            log: log.into_iter().map(ReportedLine::from).collect(),
+            log: log.into_iter().map(ReportedLine::from).chain(left_out(usage)).collect(),
         }
     }
+}
+
+/// A last line where the log is not all that the job said.
+fn left_out(usage: &Usage) -> Option<ReportedLine> {
+    let count = usage.log_lines_dropped;
+    (count > 0).then(|| ReportedLine {
+        at_ms: usage.wall_us / 1_000,
+        level: Level::Warn.as_str(),
+        context: "host".to_owned(),
+        message: format!("{count} further lines were not kept: the log is at its limit"),
+    })
 }
