@@ -72,15 +72,13 @@ fn check_payload(SourceAllowed(known): SourceAllowed) -> Result<PayloadValid, Re
         let problem = JsonProblem::Syntax(error.to_string());
         Rejection::MalformedJson { problem, line: error.line(), column: error.column() }
     })?;
-    let misfits = schema.misfits(&payload);
-    match misfits.first() {
+    match schema.misfit(&payload) {
         None => Ok(PayloadValid(known)),
-        Some(first) => Err(Rejection::PayloadInvalid {
+        Some(misfit) => Err(Rejection::PayloadInvalid {
             job: known.revision.manifest().job.name.to_string(),
-            pointer: format!("/jobPayload{}", first.pointer),
-            expected: first.expected.clone(),
-            found: first.found.clone(),
-            more: misfits.len() - 1,
+            pointer: format!("/jobPayload{}", misfit.pointer),
+            expected: misfit.expected,
+            found: misfit.found,
         }),
     }
 }

@@ -11,6 +11,10 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
 
+/// Keys with which serde_json marks values inside its own data model: it puts what their text says in place of the object
+/// they stand in. A schema would then be checked against another value than the job gets.
+const RESERVED_KEYS: &str = "$serde_json::private::";
+
 /// What is wrong with a JSON text, and where. Quotes no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
@@ -126,6 +130,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut seen = HashSet::new();
         while let Some(key) = entries.next_key::<String>()? {
+            if key.starts_with(RESERVED_KEYS) {
+                return Err(self.refuse(JsonProblem::ReservedKey { key: key.chars().take(80).collect() }));
+            }
             if seen.contains(&key) {
                 return Err(self.refuse(JsonProblem::DuplicateKey { key: key.chars().take(80).collect() }));
             }
@@ -154,6 +161,14 @@ mod tests {
         assert_eq!(problem(r#"{"a":1,"a":2}"#), twice("a"));
         assert_eq!(problem(r#"[{"x":{"a":1,"\u0061":2}}]"#), twice("a"));
         assert_eq!(check(br#"{"a":{"b":1},"b":{"a":1}}"#), Ok(()));
+    }
+
+    #[test]
+    fn keys_that_a_reader_takes_for_its_own_are_refused() {
+        for key in ["$serde_json::private::RawValue", "$serde_json::private::Number"] {
+            let text = format!(r#"{{"a":[{{"{key}":"{{}}"}}]}}"#);
+            assert_eq!(problem(&text), JsonProblem::ReservedKey { key: key.to_owned() });
+        }
     }
 
     #[test]

@@ -24,9 +24,10 @@ pub const MODULE_BYTES_MAX: u64 = 64 << 20;
 pub const MANIFEST_SECTION_BYTES_MAX: u64 = 256 << 10;
 /// Bytes of one schema. Large enough for a hundred fields with descriptions.
 pub const SCHEMA_BYTES_MAX: u64 = 64 << 10;
-/// Sub-schemas that checking one value may visit, every `$ref` written out. Without it a few kilobytes of nested
-/// references would cost more than the lifetime of the host.
-pub const SCHEMA_NODES_MAX: usize = 4_000;
+/// Sub-schemas that checking one value may visit, every `$ref` written out. A payload of its largest size has 128 thousand
+/// values, each of which could meet them all; without the bound a few kilobytes of nested references would cost more than
+/// the lifetime of the host.
+pub const SCHEMA_NODES_MAX: usize = 1_000;
 /// Entries of a list in a manifest (sources, mounts, origins, jobs). More is a generator gone wrong.
 pub const MANIFEST_ENTRIES_MAX: usize = 64;
 /// Keys under `[configuration]` of a manifest.

@@ -85,7 +85,10 @@ pub enum Rejection {
         allowed: Vec<String>,
     },
     /// The payload does not fit the job's schema.
-    #[error("the payload of `{job}` is not what it accepts: at `{}` found {found}, expected {expected}{}", shown_pointer(pointer), and_more(*more))]
+    #[error(
+        "the payload of `{job}` is not what it accepts: at `{}` found {found}, expected {expected}",
+        shown_pointer(pointer)
+    )]
     PayloadInvalid {
         /// The job.
         job: String,
@@ -95,8 +98,6 @@ pub enum Rejection {
         expected: String,
         /// What was found there.
         found: String,
-        /// How many further places do not fit.
-        more: usize,
     },
     /// A configuration key that the job requires is not given by the place it must come from.
     #[error("`{job}` requires the configuration key `{key}`, {}", from.missing())]
@@ -118,6 +119,12 @@ pub enum JsonProblem {
     /// The same key twice in one object, at any depth.
     #[error("the key `{key}` appears twice in one object")]
     DuplicateKey {
+        /// The key, shortened.
+        key: String,
+    },
+    /// A key that a reader of JSON here takes for its own: it would see another value than was written.
+    #[error("the key `{key}` is reserved")]
+    ReservedKey {
         /// The key, shortened.
         key: String,
     },
@@ -148,14 +155,6 @@ fn one_of(names: &[String]) -> String {
         [] => "no source at all".to_owned(),
         [one] => format!("`{one}`"),
         many => format!("one of `{}`", many.join("`, `")),
-    }
-}
-
-fn and_more(more: usize) -> String {
-    match more {
-        0 => String::new(),
-        1 => " (and one other place)".to_owned(),
-        n => format!(" (and {n} other places)"),
     }
 }
 

@@ -228,7 +228,7 @@ impl Attempt {
                 match json::check(result.as_bytes()) {
                     Ok(()) => AttemptEnd::Completed { result: self.masker.mask_json(result) },
                     Err(Malformed { problem, line, column }) => AttemptEnd::ResultNotJson {
-                        problem: format!("{problem} at line {line}, column {column}"),
+                        problem: shown(format!("{problem} at line {line}, column {column}")),
                     },
                 }
             }
@@ -360,7 +360,13 @@ fn report(end: AttemptEnd, control: &Control, log: &Log, masker: &Masker) -> Att
 
 /// A trap with what the guest's panic said and the last lines of its log.
 fn with_last_words(end: AttemptEnd, last: &[LogLine], masker: &Masker) -> AttemptEnd {
-    let AttemptEnd::Trapped(mut trap) = end else { return end };
+    let mut trap = match end {
+        AttemptEnd::Trapped(trap) => trap,
+        AttemptEnd::HostError { message } => {
+            return AttemptEnd::HostError { message: masker.mask(&message).into_owned() };
+        }
+        other => return other,
+    };
     trap.panic = panic_text(last);
     trap.cause = masker.mask(&trap.cause).into_owned();
     trap.last_lines = last.iter().map(|line| line.message.clone()).collect();

@@ -111,8 +111,15 @@ fn config(pool: Option<PoolingAllocationConfig>) -> Config {
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         // Guests must not be able to tell machines apart by what their vector units do.
         .relaxed_simd_deterministic(true);
-    if let Some(pool) = pool {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    match pool {
+        Some(pool) => {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        }
+        // Where there is no address space for a pool there is none for memories of 4 GiB either: they are as large as they
+        // are, are moved when they grow, and generated code checks its bounds.
+        None => {
+            config.memory_reservation(0).memory_reservation_for_growth(1 << 20).memory_guard_size(64 << 10);
+        }
     }
     config
 }

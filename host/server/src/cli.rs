@@ -80,8 +80,10 @@ pub struct HostArgs {
 impl HostArgs {
     /// The data folder; none where neither a flag nor the user's environment names one.
     fn data_dir(&self) -> Option<PathBuf> {
-        let in_home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"));
-        let state = || env::var_os("XDG_STATE_HOME").map(PathBuf::from).or_else(in_home);
+        // An empty variable is no folder, least of all the current one.
+        let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let in_home = || folder("HOME").map(|home| home.join(".local/state"));
+        let state = || folder("XDG_STATE_HOME").or_else(in_home);
         self.data.clone().or_else(|| state().map(|state| state.join("mainworker")))
     }
 }

@@ -8,10 +8,15 @@ use mainworker_domain::limits::MODULE_BYTES_MAX;
 use mainworker_domain::rejection::Rejection;
 use mainworker_sandbox::module_file::ModuleFile;
 use mainworker_sandbox::refusal::ModuleRefusal;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Opening does not wait.
+#[expect(clippy::cast_possible_wrap, reason = "the flags of open(2) are small")]
+pub const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 
 /// The folder.
 #[derive(Clone, Debug)]
@@ -128,7 +133,11 @@ pub fn read_limited(path: &Path) -> Result<Vec<u8>, Failure> {
         )
     };
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unavailable)?;
+    // Opening a pipe would wait for whoever writes into it.
+    let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path).map_err(unavailable)?;
+    if !file.metadata().map_err(unavailable)?.is_file() {
+        return Err(unavailable(std::io::Error::other("found something else, expected a file")));
+    }
     file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unavailable)?;
     Ok(bytes)
 }

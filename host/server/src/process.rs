@@ -1,6 +1,17 @@
-//! What the process asks of its system: to leave no memory behind, and to open as many files as jobs may hold.
+//! What the process asks of its system: to leave no memory behind, to open as many files as jobs may hold, and how it takes
+//! signals.
 
+use crate::exit_code::ExitCode;
+use mainworker_sandbox::attempt::{Stop, StopReason};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::process::exit;
+use std::sync::Arc;
+use std::thread;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Sent to a process that writes more to a file than its limit allows (Linux). With a handler the write fails instead.
+const SIGXFSZ: i32 = 25;
 
 /// Turns core files off, since a host that crashes has secrets in its memory, and raises the number of open files to what
 /// the system allows: the usual 1,024 are fewer than one job may hold.
@@ -9,4 +20,34 @@ pub fn set_limits() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let files = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
+}
+
+/// Takes the signals that ask the process to stop: the first asks the attempt to stop, a second one ends the process where
+/// it is. On a thread of its own, so that nothing the rest of the process waits for can keep it.
+pub fn stop_on_signals(stop: Arc<Stop>) {
+    thread::spawn(move || {
+        // Without a runtime or handlers the signals do what they do by default.
+        let Ok(runtime) = Builder::new_current_thread().enable_io().build() else { return };
+        runtime.block_on(async {
+            let handlers = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+            let (Ok(mut interrupt), Ok(mut terminate)) = handlers else { return };
+            // A job that writes beyond the host's limit for files should fail, not end the host.
+            let _too_large_a_file = signal(SignalKind::from_raw(SIGXFSZ));
+            for again in [false, true] {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                if again {
+                    end();
+                }
+                stop.request(StopReason::Interrupt);
+            }
+        });
+    });
+}
+
+#[expect(clippy::exit, reason = "whoever asks twice wants the process gone, whatever it waits for")]
+fn end() {
+    exit(ExitCode::Interrupted.number().into());
 }

@@ -7,9 +7,10 @@
 //!    `MW_` is `MW_ACCOUNTS_URL`,
 //! 3. `[configuration.values]` of the settings file.
 
+use crate::modules_folder::NONBLOCK;
 use crate::settings::ConfigurationSettings;
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use mainworker_domain::configuration::{as_text, look_up};
 use mainworker_domain::limits::CONFIGURATION_VALUE_BYTES_MAX;
 use secrecy::SecretString;
@@ -62,11 +63,15 @@ impl<'a> Providers<'a> {
     fn file_value(&self, key: &str) -> io::Result<Option<SecretString>> {
         let Some(files) = &self.files else { return Ok(None) };
         // Keys are letters, digits, `-`, `_` and dots between them: none leaves the folder, and cap-std would not let it.
-        let file = match files.open(key) {
+        // Opening a pipe would wait for whoever writes into it.
+        let file = match files.open_with(key, OpenOptions::new().read(true).custom_flags(NONBLOCK)) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("found something else, expected a file"));
+        }
         let mut bytes = Vec::new();
         file.take(CONFIGURATION_VALUE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > CONFIGURATION_VALUE_BYTES_MAX {
@@ -85,6 +90,13 @@ impl<'a> Providers<'a> {
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
             .collect();
-        env::var(format!("{prefix}{name}")).ok().map(SecretString::from)
+        match env::var(format!("{prefix}{name}")) {
+            Ok(value) => Some(SecretString::from(value)),
+            Err(env::VarError::NotPresent) => None,
+            Err(env::VarError::NotUnicode(_)) => {
+                self.problem.replace(Some(format!("the variable `{prefix}{name}`: it is not UTF-8 text")));
+                None
+            }
+        }
     }
 }

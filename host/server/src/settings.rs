@@ -137,6 +137,47 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Refuses writable mounts in which a job could change what the host runs or trusts: modules, compiled modules, this
+    /// file, the files of configuration keys.
+    ///
+    /// # Errors
+    /// The first such mount.
+    pub fn check_mounts_apart(&self, modules_dir: &Path, data_dir: Option<&Path>) -> Result<(), Failure> {
+        let cache = data_dir.map(|data| data.join("module-cache"));
+        let own = [
+            ("the modules folder", Some(modules_dir)),
+            ("the compiled modules", cache.as_deref()),
+            ("the settings file", self.file.as_deref()),
+            ("`[configuration] files-dir`", self.configuration.files_dir.as_deref()),
+        ];
+        let writable = self.offer.mounts.iter().filter(|(_, mount)| mount.access == Access::ReadWrite);
+        for (name, mount) in writable {
+            // A folder that is not there holds nothing; using it fails later, with a better message.
+            let Ok(folder) = mount.path.canonicalize() else { continue };
+            let inside = own.iter().find(|(_, path)| {
+                path.is_some_and(|path| existing(path).is_some_and(|path| path.starts_with(&folder)))
+            });
+            if let Some((what, _)) = inside {
+                return Err(Failure::usage(
+                    "mount_exposes_host",
+                    format!(
+                        "the mount `{name}` at `{}` is writable and contains {what}, expected them apart",
+                        mount.path.display()
+                    ),
+                    format!("name a folder under `[files.{name}]` that holds only what jobs may change"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The real path of what is there, or of the nearest folder above that is.
+fn existing(path: &Path) -> Option<PathBuf> {
+    std::path::absolute(path).ok()?.ancestors().find_map(|path| path.canonicalize().ok())
+}
+
 /// Where `module build` puts modules when it is not told: `modules` in Cargo's target directory, which stands in this
 /// folder or, where this is a part of a workspace, in one above.
 fn default_modules_dir() -> PathBuf {

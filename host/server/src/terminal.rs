@@ -33,7 +33,9 @@ pub fn start_diagnostics() {
 /// # Errors
 /// A stdout that cannot be written, such as a file on a full disk: half a result must not pass for a whole one.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = anstream::stdout().lock();
+    let mut stdout = io::stdout().lock();
+    // Programs get every byte; a terminal would obey some.
+    let text = if stdout.is_terminal() { printable(text) } else { Cow::Borrowed(text) };
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(error)),
         _ => Ok(()),
@@ -52,9 +54,9 @@ pub fn print_failure(failure: &Failure) {
 
 /// Prints an error in its parts, each on its own line.
 pub fn print_error(code: &str, message: &str, pointer: Option<&str>, hint: Option<&str>) {
-    let mut text = format!("{ERROR}error[{code}]{ERROR:#}: {}", printable(message));
+    let mut text = format!("{ERROR}error[{code}]{ERROR:#}: {}", printable_message(message));
     if let Some(pointer) = pointer {
-        text.push_str(&format!("\n  at {}", printable(if pointer.is_empty() { "/" } else { pointer })));
+        text.push_str(&format!("\n  at {}", printable_line(if pointer.is_empty() { "/" } else { pointer })));
     }
     if let Some(hint) = hint {
         text.push_str(&format!("\n{HINT}hint{HINT:#}: {}", printable(hint)));
@@ -62,14 +64,34 @@ pub fn print_error(code: &str, message: &str, pointer: Option<&str>, hint: Optio
     note(&text);
 }
 
-/// `text` with control characters shown as escapes; line ends stay.
+/// `text` with what a terminal would obey shown as escapes; line ends stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let obeyed = |c: char| c.is_control() && c != '\n';
-    if !text.contains(obeyed) {
+    escaped(text, |c| is_obeyed(c) && c != '\n')
+}
+
+/// The same in one line, for a name: nobody can put a line of their own into what is printed.
+fn printable_line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_obeyed)
+}
+
+/// The same with all lines but the first set in, for a message: they cannot be taken for messages of their own.
+fn printable_message(text: &str) -> String {
+    printable(text).replace('\n', "\n  ")
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
         return Cow::Borrowed(text);
     }
-    let shown = text.chars().map(|c| if obeyed(c) { c.escape_default().to_string() } else { c.to_string() });
+    let shown =
+        text.chars().map(|c| if is_escaped(c) { c.escape_unicode().to_string() } else { c.to_string() });
     Cow::Owned(shown.collect())
+}
+
+/// Control characters, and those that turn or hide the text around them.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// What a person sees while an attempt runs: its log lines and, on a terminal, its progress.
@@ -102,12 +124,15 @@ impl LiveView {
             Level::Warn => WARN,
             Level::Error | Level::Critical => ERROR,
         };
-        let context =
-            if line.context.is_empty() { String::new() } else { format!(" {}", printable(&line.context)) };
+        let context = if line.context.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", printable_line(&line.context))
+        };
         let text = format!(
             "{style}{:>5}{style:#}{QUIET}{context}{QUIET:#} {}",
             line.level.as_str(),
-            printable(&line.message)
+            printable_line(&line.message)
         );
         match &self.bar {
             Some(bar) => bar.suspend(|| note(&text)),
@@ -119,7 +144,7 @@ impl LiveView {
     pub fn progress(&self, progress: &Progress) {
         if let Some(bar) = &self.bar {
             bar.set_position(u64::from(progress.percent));
-            bar.set_message(printable(&progress.message).into_owned());
+            bar.set_message(printable_line(&progress.message).into_owned());
         }
     }
 
@@ -138,6 +163,9 @@ mod tests {
     #[test]
     fn control_characters_of_a_guest_are_shown_not_obeyed() {
         assert_eq!(printable("plain\ntext ä"), "plain\ntext ä");
-        assert_eq!(printable("\u{1b}[2Jgone\r"), "\\u{1b}[2Jgone\\r");
+        assert_eq!(printable("\u{1b}[2Jgone\r"), "\\u{1b}[2Jgone\\u{d}");
+        assert_eq!(printable("a\u{202e}b\u{9b}c"), "a\\u{202e}b\\u{9b}c");
+        assert_eq!(printable_line("x\nerror[fake]: y"), "x\\u{a}error[fake]: y");
+        assert_eq!(printable_message("x\nerror[fake]: y"), "x\n  error[fake]: y");
     }
 }

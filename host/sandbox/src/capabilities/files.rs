@@ -24,6 +24,9 @@ use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
+/// `/proc` and `/sys`, by what `statfs` says of them (linux/magic.h).
+const KERNEL_FILE_SYSTEMS: [i64; 2] = [0x9fa0, 0x6265_6572];
+
 /// The mounts of a host, by name.
 pub type Mounts = BTreeMap<String, Mount>;
 
@@ -53,6 +56,11 @@ impl Mount {
         let dir = Dir::open_ambient_dir(&self.path, ambient_authority())?;
         // Opening needs less than reading; a folder that cannot be listed should be found here and not by a job.
         dir.entries()?;
+        // The host's own memory, environment and open files are files there.
+        let file_system = rustix::fs::fstatfs(&dir)?.f_type;
+        if KERNEL_FILE_SYSTEMS.iter().any(|&kernel| file_system == kernel) {
+            return Err(io::Error::other("it is a file system of the kernel, expected a folder of files"));
+        }
         Ok(dir)
     }
 }

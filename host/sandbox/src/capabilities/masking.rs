@@ -1,6 +1,7 @@
 //! Keeping granted secrets out of everything that is shown: log lines, progress, messages, results.
 //!
-//! What is masked is each value as it is, as JSON would escape it, and line by line. A job that encodes a secret
+//! What is masked is each value as it is, as JSON, a URL or a debug output would write it, line by line, and by the texts in
+//! it where it is JSON. A job that encodes a secret
 //! otherwise (reversed, in base64, letter by letter) gets it past this: the mask protects against accidents, the
 //! placeholder of `only-to` against jobs.
 
@@ -13,9 +14,9 @@ use std::borrow::Cow;
 /// What stands in place of a secret.
 pub const MASK: &str = "***";
 
-/// A line of a secret with several lines is masked by itself only from this length: the `}` of a JSON key file is no
-/// secret, and masking it would make every log unreadable.
-const LINE_CHARS_MIN: usize = 6;
+/// A line of a secret with several lines, or a text in a secret that is JSON, is masked by itself only from this length:
+/// the `}` of a key file is no secret, and masking it would make every log unreadable.
+const PART_CHARS_MIN: usize = 6;
 
 /// A secret shorter than this is masked only where it stands alone, between characters that are no letters and no digits:
 /// the secret `e` should not make every word unreadable.
@@ -34,15 +35,12 @@ impl Masker {
         let mut needles: Vec<String> = Vec::new();
         for value in granted.values().filter(|value| value.secret) {
             let text = value.value.expose_secret();
-            let escaped = Value::from(text).to_string();
-            needles.push(text.to_owned());
-            needles.push(escaped[1..escaped.len() - 1].to_owned());
-            needles.extend(
-                text.lines()
-                    .map(str::trim)
-                    .filter(|line| line.chars().count() >= LINE_CHARS_MIN)
-                    .map(str::to_owned),
-            );
+            add_forms(&mut needles, text);
+            for part in text.lines().map(str::trim).chain(leaves(text).iter().map(String::as_str)) {
+                if part.chars().count() >= PART_CHARS_MIN {
+                    add_forms(&mut needles, part);
+                }
+            }
         }
         needles.retain(|needle| !needle.trim().is_empty());
         needles.sort_unstable();
@@ -128,6 +126,48 @@ impl Masker {
     }
 }
 
+/// A secret in the forms in which it is usually written: as it is, in JSON with and without other characters than ASCII, in
+/// Rust's debug output, in a URL.
+fn add_forms(needles: &mut Vec<String>, text: &str) {
+    let json = Value::from(text).to_string();
+    let json = &json[1..json.len() - 1];
+    let mut units = [0; 2];
+    let ascii_json: String = json
+        .chars()
+        .map(|c| match c {
+            c if c.is_ascii() => c.to_string(),
+            c => c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+        })
+        .collect();
+    let in_url: String = text
+        .bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    needles.extend([text.to_owned(), json.to_owned(), ascii_json, text.escape_debug().to_string(), in_url]);
+}
+
+/// The texts in a secret that is JSON, as key files of cloud services are.
+fn leaves(text: &str) -> Vec<String> {
+    fn collect(value: Value, texts: &mut Vec<String>) {
+        match value {
+            Value::String(text) => texts.push(text),
+            Value::Array(items) => items.into_iter().for_each(|item| collect(item, texts)),
+            Value::Object(map) => map.into_iter().for_each(|(_, value)| collect(value, texts)),
+            _ => {}
+        }
+    }
+    let mut texts = Vec::new();
+    if let Ok(value) = serde_json::from_str(text) {
+        collect(value, &mut texts);
+    }
+    texts
+}
+
 /// Where the JSON string that `text` begins with ends.
 fn string_end(text: &str) -> usize {
     let mut escaped = false;
@@ -169,6 +209,14 @@ mod tests {
         assert_eq!(masker.mask(r#"{"k":"a\"b\nsecond line"}"#), r#"{"k":"***"}"#);
         assert_eq!(masker.mask("only the second line here"), "only the *** here");
         assert_eq!(masker.mask("nothing"), "nothing");
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_its_usual_forms_and_by_its_parts() {
+        let masker = masker(&["pä ss/word", r#"{"type":"account","private_key":"-----KEY-hunter2"}"#]);
+        assert_eq!(masker.mask(r"a p\u00e4 ss/word"), "a ***");
+        assert_eq!(masker.mask("?k=p%C3%A4%20ss%2Fword"), "?k=***");
+        assert_eq!(masker.mask("key -----KEY-hunter2."), "key ***.");
     }
 
     #[test]

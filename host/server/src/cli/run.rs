@@ -7,6 +7,7 @@ use super::HostArgs;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::modules_folder::ModulesFolder;
+use crate::process;
 use crate::providers::Providers;
 use crate::report::{Known, Report};
 use crate::settings::Settings;
@@ -19,7 +20,7 @@ use mainworker_domain::limits::{ENVELOPE_BYTES_MAX, LimitValues};
 use mainworker_domain::outcome::{Outcome, Usage};
 use mainworker_domain::quantity::approximate_bytes;
 use mainworker_domain::rejection::Rejection;
-use mainworker_sandbox::attempt::{AttemptReport, AttemptRequest, AttemptTask, Stop, StopReason};
+use mainworker_sandbox::attempt::{AttemptReport, AttemptRequest, AttemptTask, Stop};
 use mainworker_sandbox::capabilities::{self, Granted, Offer};
 use mainworker_sandbox::module::Sandbox;
 use mainworker_sandbox::module_cache::ModuleCache;
@@ -27,9 +28,10 @@ use mainworker_sandbox::module_file::ModuleFile;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use uuid::Uuid;
 
@@ -145,8 +147,12 @@ fn attempt(
         stop: Arc::clone(&stop),
     };
     let runtime = Runtime::new().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
+    process::stop_on_signals(stop);
     let view = LiveView::start(ready.admitted.revision().manifest().job.name.as_str());
-    Ok(runtime.block_on(watched(&sandbox, request, shown_events, &stop, view)))
+    let all_shown = show_events(view, shown_events);
+    let report = runtime.block_on(sandbox.attempt(request));
+    let _ = all_shown.recv_timeout(SHOW_WAIT);
+    Ok(report)
 }
 
 /// What an envelope says of itself, short enough for a report.
@@ -175,6 +181,7 @@ fn pass_the_door(
         return Err(unusable(problem));
     }
     let admitted = admitted?;
+    settings.check_mounts_apart(modules.path(), args.host.data_dir().as_deref())?;
     let granted = capabilities::check(admitted.revision().manifest(), &settings.offer)?;
     Ok(Ready { admitted, granted, module })
 }
@@ -196,47 +203,23 @@ pub(super) fn offer_nothing() -> Offer {
     Offer::default()
 }
 
-async fn watched(
-    sandbox: &Sandbox,
-    request: AttemptRequest,
-    mut events: UnboundedReceiver<Event>,
-    stop: &Stop,
-    view: LiveView,
-) -> AttemptReport {
-    let attempt = sandbox.attempt(request);
-    tokio::pin!(attempt);
-    let interrupted = interrupted();
-    tokio::pin!(interrupted);
-    let mut asked = false;
-    let report = loop {
-        tokio::select! {
-            biased;
-            Some(event) = events.recv() => show(&view, &event),
-            () = &mut interrupted, if !asked => {
-                asked = true;
-                stop.request(StopReason::Interrupt);
-            }
-            report = &mut attempt => break report,
-        }
-    };
-    while let Ok(event) = events.try_recv() {
-        show(&view, &event);
-    }
-    view.end();
-    report
-}
+/// How long the last lines may take to be shown. Whoever reads them may have stopped reading; the result is not held back
+/// for that.
+const SHOW_WAIT: Duration = Duration::from_secs(2);
 
-async fn interrupted() {
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+/// Shows events on a thread of its own until there are no more: a reader that does not read must not hold up the attempt,
+/// its deadlines or the signals. The answer comes when all are shown.
+fn show_events(view: LiveView, mut events: UnboundedReceiver<Event>) -> mpsc::Receiver<()> {
+    let (all_shown, wait) = mpsc::channel();
+    thread::spawn(move || {
+        while let Some(event) = events.blocking_recv() {
+            show(&view, &event);
         }
-        // Without handlers the signals do what they do by default.
-        _ => std::future::pending().await,
-    }
+        view.end();
+        // Nobody waits for it if it took too long.
+        let _ = all_shown.send(());
+    });
+    wait
 }
 
 fn show(view: &LiveView, event: &Event) {

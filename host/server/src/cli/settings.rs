@@ -54,6 +54,7 @@ fn check(settings: &Settings) -> Result<ExitCode, Failure> {
         std::fs::read_dir(dir)
             .map_err(|error| unusable(format!("`[modules] dir`, `{}`", dir.display()), error))?;
     }
+    settings.check_mounts_apart(&settings.modules_dir(None), None)?;
     for (name, mount) in &settings.offer.mounts {
         let what = || format!("`[files.{name}] path`, `{}`", mount.path.display());
         mount.open().map_err(|error| unusable(what(), error))?;
