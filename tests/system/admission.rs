@@ -91,7 +91,7 @@ fn payloads_that_the_job_does_not_accept() {
     hint: `mainworker jobs show edge-logs` shows the payload's schema
     ");
     insta::assert_snapshot!(said(json!({ "files": [], "format": 1, "accounts": [] })), @r"
-    error[payload_invalid]: the payload of `edge-logs` is not what it accepts: at `/jobPayload/accounts` found an array, expected null or an object (and 2 other places)
+    error[payload_invalid]: the payload of `edge-logs` is not what it accepts: at `/jobPayload/accounts` found an array, expected null or an object
       at /jobPayload/accounts
     hint: `mainworker jobs show edge-logs` shows the payload's schema
     ");

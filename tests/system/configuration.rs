@@ -91,7 +91,7 @@ fn a_provider_that_fails_is_not_a_key_that_nobody_gives() {
     host.folder("files/plain");
     let failed = || ask(&host, json!({}), &["plain"]).finish().exits(2).stderr();
     insta::assert_snapshot!(failed(), @r"
-    error[settings_invalid]: reading the configuration: the file `plain` in `[configuration] files-dir`: Is a directory (os error 21)
+    error[settings_invalid]: reading the configuration: the file `plain` in `[configuration] files-dir`: found something else, expected a file
     hint: mend that file, or its permissions
     ");
     std::fs::remove_dir(host.path("files/plain")).unwrap();

@@ -132,6 +132,15 @@ fn deeply_nested() {
     rejected(&host, "{\"a\":".repeat(150_000), "malformed_json");
 }
 
+/// serde_json would put the text's value in place of the object, and the schema be checked against that.
+#[test]
+fn keys_that_a_reader_takes_for_its_own() {
+    let host = TestHost::new();
+    let hidden = r#"{"configuration":{},"jobName":"echo","source":"api","jobPayload":{"$serde_json::private::RawValue":"{}"}}"#;
+    let said = rejected(&host, hidden.to_owned(), "malformed_json");
+    assert!(said.contains("the key `$serde_json::private::RawValue` is reserved"), "{said}");
+}
+
 #[test]
 fn duplicate_keys() {
     let host = TestHost::new();

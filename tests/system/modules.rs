@@ -145,7 +145,7 @@ fn a_file_that_cannot_be_read() {
         "module_unavailable",
     );
     insta::assert_snapshot!(said, @r"
-    error[module_unavailable]: reading the module `modules/odd.wasm`: Is a directory (os error 21)
+    error[module_unavailable]: reading the module `modules/odd.wasm`: found something else, expected a file
     hint: check the path and its permissions; `mainworker module build` makes modules
     ");
     let said = host.mainworker(&["module", "inspect", "nowhere.wasm"]).finish().exits(5).stderr();

@@ -3,15 +3,15 @@
 use crate::host::{TestHost, envelope};
 use serde_json::{Value, json};
 
-/// A host whose job asks for the mount `data`.
+/// A host whose job asks for the mount `shelf`.
 fn host(access: &str, optional: bool) -> TestHost {
     TestHost::with_probes(
-        json!({ "grants": { "files": [{ "mount": "data", "access": access, "optional": optional }] } }),
+        json!({ "grants": { "files": [{ "mount": "shelf", "access": access, "optional": optional }] } }),
     )
 }
 
 fn mount(path: &str, access: &str) -> String {
-    format!("[files.data]\npath = \"{path}\"\naccess = \"{access}\"\n")
+    format!("[files.shelf]\npath = \"{path}\"\naccess = \"{access}\"\n")
 }
 
 /// What is said of a run that is refused with this code.
@@ -29,17 +29,17 @@ fn looks(host: &TestHost, path: &str) -> Value {
 fn a_required_mount_that_is_not_given() {
     let host = host("read-write", false);
     insta::assert_snapshot!(refused(&host, "mount_not_granted"), @r#"
-    error[mount_not_granted]: `prober` requires the mount `data` for read-write, the host's settings have no such mount
+    error[mount_not_granted]: `prober` requires the mount `shelf` for read-write, the host's settings have no such mount
     hint: add to the settings:
-    [files.data]
+    [files.shelf]
     path = "/…"
     access = "read-write"
     "#);
-    host.settings("[files.dato]\npath = \".\"\naccess = \"read\"");
+    host.settings("[files.shelv]\npath = \".\"\naccess = \"read\"");
     insta::assert_snapshot!(refused(&host, "mount_not_granted"), @r#"
-    error[mount_not_granted]: `prober` requires the mount `data` for read-write, the host's settings have no such mount
-    hint: the settings have `dato`; or add to the settings:
-    [files.data]
+    error[mount_not_granted]: `prober` requires the mount `shelf` for read-write, the host's settings have no such mount
+    hint: the settings have `shelv`; or add to the settings:
+    [files.shelf]
     path = "/…"
     access = "read-write"
     "#);
@@ -51,18 +51,18 @@ fn the_lines_of_the_hint_are_what_was_missing() {
     let host = host("read", false);
     let said = refused(&host, "mount_not_granted");
     let (_, lines) = said.split_once("add to the settings:\n").unwrap();
-    host.folder("data/inside").settings(&lines.replace("\"/…\"", "\"data\""));
-    assert_eq!(looks(&host, "/data"), json!("folder: inside"));
+    host.folder("shelf/inside").settings(&lines.replace("\"/…\"", "\"shelf\""));
+    assert_eq!(looks(&host, "/shelf"), json!("folder: inside"));
 }
 
 #[test]
 fn a_mount_that_is_given_for_reading_only() {
     let host = host("read-write", false);
-    host.folder("data").settings(&mount("data", "read"));
+    host.folder("shelf").settings(&mount("shelf", "read"));
     insta::assert_snapshot!(refused(&host, "mount_read_only"), @r#"
-    error[mount_read_only]: `prober` requires the mount `data` for read-write, the host's settings give it for read
+    error[mount_read_only]: `prober` requires the mount `shelf` for read-write, the host's settings give it for read
     hint: in the settings:
-    [files.data]
+    [files.shelf]
     access = "read-write"
     "#);
 }
@@ -73,13 +73,13 @@ fn a_mount_that_cannot_be_opened() {
         let host = host("read", optional);
         host.settings(&mount("nowhere", "read"));
         insta::allow_duplicates!(insta::assert_snapshot!(refused(&host, "mount_unavailable"), @r"
-        error[mount_unavailable]: the mount `data` at `nowhere` cannot be opened: No such file or directory (os error 2)
-        hint: check `path` under `[files.data]`; `mainworker settings check` opens every mount
+        error[mount_unavailable]: the mount `shelf` at `nowhere` cannot be opened: No such file or directory (os error 2)
+        hint: check `path` under `[files.shelf]`; `mainworker settings check` opens every mount
         "));
         host.write("nowhere", "a file");
         insta::allow_duplicates!(insta::assert_snapshot!(refused(&host, "mount_unavailable"), @r"
-        error[mount_unavailable]: the mount `data` at `nowhere` cannot be opened: Not a directory (os error 20)
-        hint: check `path` under `[files.data]`; `mainworker settings check` opens every mount
+        error[mount_unavailable]: the mount `shelf` at `nowhere` cannot be opened: Not a directory (os error 20)
+        hint: check `path` under `[files.shelf]`; `mainworker settings check` opens every mount
         "));
     }
 }
@@ -87,20 +87,20 @@ fn a_mount_that_cannot_be_opened() {
 #[test]
 fn an_optional_mount_is_absent_or_there() {
     let host = host("read-write", true);
-    assert!(looks(&host, "/data").as_str().unwrap().starts_with("error: "));
-    host.folder("data/inside").settings(&mount("data", "read"));
-    assert!(looks(&host, "/data").as_str().unwrap().starts_with("error: "), "read is less than it asks for");
-    host.settings(&mount("data", "read-write"));
-    assert_eq!(looks(&host, "/data"), json!("folder: inside"));
+    assert!(looks(&host, "/shelf").as_str().unwrap().starts_with("error: "));
+    host.folder("shelf/inside").settings(&mount("shelf", "read"));
+    assert!(looks(&host, "/shelf").as_str().unwrap().starts_with("error: "), "read is less than it asks for");
+    host.settings(&mount("shelf", "read-write"));
+    assert_eq!(looks(&host, "/shelf"), json!("folder: inside"));
 }
 
 #[test]
 fn less_free_space_than_the_floor() {
     let host = host("read-write", false);
-    host.folder("data")
-        .settings(&format!("{}[limits]\nfree-space = \"8000000GiB\"", mount("data", "read-write")));
+    host.folder("shelf")
+        .settings(&format!("{}[limits]\nfree-space = \"8000000GiB\"", mount("shelf", "read-write")));
     insta::assert_snapshot!(refused(&host, "free_space"), @r"
-    error[free_space]: the file system of the mount `data` has [space] free, expected at least 8000000GiB
+    error[free_space]: the file system of the mount `shelf` has [space] free, expected at least 8000000GiB
     hint: free some space there, or lower `free-space` under `[limits]` in the settings
     ");
 }
@@ -108,9 +108,9 @@ fn less_free_space_than_the_floor() {
 #[test]
 fn a_floor_is_for_what_can_be_written() {
     let host = host("read", false);
-    host.folder("data")
-        .settings(&format!("{}[limits]\nfree-space = \"8000000GiB\"", mount("data", "read-write")));
-    assert_eq!(looks(&host, "/data"), json!("folder: "));
+    host.folder("shelf")
+        .settings(&format!("{}[limits]\nfree-space = \"8000000GiB\"", mount("shelf", "read-write")));
+    assert_eq!(looks(&host, "/shelf"), json!("folder: "));
 }
 
 #[test]
@@ -147,4 +147,15 @@ fn what_a_job_does_not_ask_for_is_the_default_or_the_ceiling() {
     output = "1MiB"
     prober over-limit in [time and memory]
     "#);
+}
+
+#[test]
+fn a_writable_mount_over_what_the_host_runs_is_refused() {
+    let host = host("read-write", false);
+    for folder in ["modules", "data", "."] {
+        host.folder("data").settings(&format!("[files.shelf]\npath = {folder:?}\naccess = \"read-write\""));
+        host.write("envelope.json", envelope("prober", "api", json!({ "probe": "completes" })).to_string());
+        let printed = host.run_written().finish().exits(2);
+        assert!(printed.stderr().starts_with("error[mount_exposes_host]: the mount `shelf`"), "{folder}");
+    }
 }

@@ -5,7 +5,7 @@ use crate::exit_code::ExitCode;
 use mainworker_sandbox::attempt::{Stop, StopReason};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::exit;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,7 +24,10 @@ pub fn set_limits() {
 
 /// Takes the signals that ask the process to stop: the first asks the attempt to stop, a second one ends the process where
 /// it is. On a thread of its own, so that nothing the rest of the process waits for can keep it.
+///
+/// Returns when the handlers are there.
 pub fn stop_on_signals(stop: Arc<Stop>) {
+    let (installed, wait) = mpsc::channel();
     thread::spawn(move || {
         // Without a runtime or handlers the signals do what they do by default.
         let Ok(runtime) = Builder::new_current_thread().enable_io().build() else { return };
@@ -33,6 +36,7 @@ pub fn stop_on_signals(stop: Arc<Stop>) {
             let (Ok(mut interrupt), Ok(mut terminate)) = handlers else { return };
             // A job that writes beyond the host's limit for files should fail, not end the host.
             let _too_large_a_file = signal(SignalKind::from_raw(SIGXFSZ));
+            let _ = installed.send(());
             for again in [false, true] {
                 tokio::select! {
                     _ = interrupt.recv() => {}
@@ -45,6 +49,8 @@ pub fn stop_on_signals(stop: Arc<Stop>) {
             }
         });
     });
+    // No answer comes where there are no handlers.
+    let _ = wait.recv();
 }
 
 #[expect(clippy::exit, reason = "whoever asks twice wants the process gone, whatever it waits for")]
