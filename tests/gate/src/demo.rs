@@ -28,7 +28,7 @@ pub fn run(console: Console) -> Result<()> {
 
     heading(console, "1. The host and two jobs are built (the first time, this takes some minutes)");
     toolchain::ensure_target(console, root)?;
-    execute(Invocation::cargo().args(["build", "--locked", "-p", "mainworker"]))?;
+    execute(Invocation::cargo().args(["build", "--locked", "--workspace", "--bins"]))?;
     let program = workspace.mainworker()?;
     let mainworker = || Invocation::program(&program).shown_as(workspace.shown(&program));
     let modules = workspace.shown(&workspace.modules());

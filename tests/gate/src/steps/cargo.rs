@@ -26,8 +26,10 @@ pub(super) fn clippy(gate: &Gate) -> Result<()> {
     cargo(gate, &args)
 }
 
+/// All programs and not the host alone: with other packages beside it, cargo gives some dependencies more features, and
+/// the tests would then compile the engine a second time. `cargo demo` builds the same.
 pub(super) fn host(gate: &Gate) -> Result<()> {
-    cargo(gate, &["build", "--locked", "-p", "mainworker"])
+    cargo(gate, &["build", "--locked", "--workspace", "--bins"])
 }
 
 /// The tests find the modules that the step `jobs` built through the environment.
