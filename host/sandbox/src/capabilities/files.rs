@@ -58,7 +58,7 @@ impl Mount {
         dir.entries()?;
         // The host's own memory, environment and open files are files there.
         let file_system = rustix::fs::fstatfs(&dir)?.f_type;
-        if KERNEL_FILE_SYSTEMS.iter().any(|&kernel| file_system == kernel) {
+        if KERNEL_FILE_SYSTEMS.contains(&file_system) {
             return Err(io::Error::other("it is a file system of the kernel, expected a folder of files"));
         }
         Ok(dir)
