@@ -137,7 +137,7 @@ fn deeply_nested() {
 fn keys_that_a_reader_takes_for_its_own() {
     let host = TestHost::new();
     let hidden = r#"{"configuration":{},"jobName":"echo","source":"api","jobPayload":{"$serde_json::private::RawValue":"{}"}}"#;
-    let said = rejected(&host, hidden.to_owned(), "malformed_json");
+    let said = rejected(&host, hidden, "malformed_json");
     assert!(said.contains("the key `$serde_json::private::RawValue` is reserved"), "{said}");
 }
 
