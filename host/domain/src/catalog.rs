@@ -79,6 +79,11 @@ impl ModuleDescription {
     /// # Errors
     /// A section that is too large, damaged, of another contract, or with an invalid manifest or schema.
     pub fn from_section(bytes: &[u8]) -> Result<Self, DescriptionError> {
+        Self::read(bytes).map(|(description, _)| description)
+    }
+
+    /// Reads and checks a section; with the payload schema that was compiled to check it.
+    fn read(bytes: &[u8]) -> Result<(Self, Option<PayloadSchema>), DescriptionError> {
         let damaged = |problem: &str| DescriptionError::Damaged(problem.to_owned());
         if bytes.len() as u64 > MANIFEST_SECTION_BYTES_MAX {
             return Err(DescriptionError::TooLarge { observed_bytes: bytes.len() });
@@ -97,22 +102,15 @@ impl ModuleDescription {
             payload_schema: schema("payloadSchema"),
             result_schema: schema("resultSchema"),
         };
-        description.check_schemas()?;
-        Ok(description)
+        let payload_schema = compile("payload", description.payload_schema.as_ref())?;
+        compile("result", description.result_schema.as_ref())?;
+        Ok((description, payload_schema))
     }
+}
 
-    /// Checks both schemas by the rules of [`PayloadSchema`].
-    ///
-    /// # Errors
-    /// The first schema that is not taken.
-    pub fn check_schemas(&self) -> Result<(), DescriptionError> {
-        for (which, schema) in [("payload", &self.payload_schema), ("result", &self.result_schema)] {
-            if let Some(schema) = schema {
-                PayloadSchema::compile(schema).map_err(|error| DescriptionError::Schema { which, error })?;
-            }
-        }
-        Ok(())
-    }
+fn compile(which: &'static str, schema: Option<&Value>) -> Result<Option<PayloadSchema>, DescriptionError> {
+    let compiled = schema.map(PayloadSchema::compile).transpose();
+    compiled.map_err(|error| DescriptionError::Schema { which, error })
 }
 
 /// One module as published: what it is and what it says about itself.
@@ -129,14 +127,7 @@ impl Revision {
     /// # Errors
     /// As [`ModuleDescription::from_section`].
     pub fn from_section(digest: Digest, section: &[u8]) -> Result<Self, DescriptionError> {
-        let description = ModuleDescription::from_section(section)?;
-        let payload_schema = match &description.payload_schema {
-            None => None,
-            Some(schema) => Some(
-                PayloadSchema::compile(schema)
-                    .map_err(|error| DescriptionError::Schema { which: "payload", error })?,
-            ),
-        };
+        let (description, payload_schema) = ModuleDescription::read(section)?;
         Ok(Self { digest, description, payload_schema })
     }
 

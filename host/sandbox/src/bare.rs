@@ -4,20 +4,12 @@
 //! meter, no log, no deadline, no threads of their own. What attempts cost above this is what isolation costs.
 
 use crate::bindings::exports::mainworker::job::handler;
-use crate::capabilities::log::Log;
-use crate::capabilities::masking::Masker;
-use crate::capabilities::random::Seed;
-use crate::capabilities::{configuration, files, progress};
 use crate::control::Control;
-use crate::limiter::Limiter;
 use crate::module::Module;
 use crate::state::State;
-use mainworker_domain::configuration::Granted;
 use mainworker_domain::limits::{Limit, Limits};
 use std::sync::Arc;
 use wasmtime::Store;
-use wasmtime::component::ResourceTable;
-use wasmtime_wasi::WasiCtx;
 
 /// Makes an instance of `module`, calls it with `payload` and throws it away.
 ///
@@ -43,16 +35,7 @@ pub async fn hold(module: &Module, payload: &str) -> wasmtime::Result<Held> {
 fn open_store(module: &Module) -> Store<State> {
     // A log that keeps nothing.
     let limits = Limits::default().with(Limit::LogLines, 0);
-    let masker = Arc::<Masker>::default();
-    let state = State {
-        wasi: WasiCtx::default(),
-        table: ResourceTable::new(),
-        read_ahead: files::read_ahead(),
-        limiter: Limiter::new(&limits, Arc::new(Control::new(&limits))),
-        configuration: configuration::build(&Granted::new(), Seed::System),
-        log: Arc::new(Log::new(String::new(), Arc::clone(&masker), &limits, None)),
-        progress: progress::build(String::new(), masker, &limits, None),
-    };
+    let state = State::with_nothing(&limits, Arc::new(Control::new(&limits)));
     let mut store = Store::new(module.pre.engine(), state);
     store.set_epoch_deadline(u64::MAX / 2);
     store

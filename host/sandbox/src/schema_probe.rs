@@ -4,23 +4,16 @@
 //! a short wall time.
 
 use crate::bindings::JobPre;
-use crate::capabilities::log::Log;
-use crate::capabilities::masking::Masker;
-use crate::capabilities::random::Seed;
-use crate::capabilities::{configuration, files, progress};
 use crate::control::Control;
-use crate::limiter::Limiter;
 use crate::module::Sandbox;
 use crate::state::State;
-use mainworker_domain::configuration::Granted;
 use mainworker_domain::limits::Limits;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-use wasmtime::component::{Component, ResourceTable};
+use wasmtime::component::Component;
 use wasmtime::{Store, UpdateDeadline};
-use wasmtime_wasi::WasiCtxBuilder;
 
 /// The export that answers.
 const SCHEMA: &str = "mainworker:job/schema@0.1.0";
@@ -91,17 +84,8 @@ impl Sandbox {
 
 fn empty_store(engine: &wasmtime::Engine) -> Store<State> {
     let limits = Limits::default();
-    let masker = Arc::<Masker>::default();
     let control = Arc::new(Control::new(&limits));
-    let state = State {
-        wasi: WasiCtxBuilder::new().build(),
-        table: ResourceTable::new(),
-        read_ahead: files::read_ahead(),
-        limiter: Limiter::new(&limits, Arc::clone(&control)),
-        configuration: configuration::build(&Granted::new(), Seed::System),
-        log: Arc::new(Log::new(String::new(), Arc::clone(&masker), &limits, None)),
-        progress: progress::build(String::new(), masker, &limits, None),
-    };
+    let state = State::with_nothing(&limits, Arc::clone(&control));
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
     store.set_epoch_deadline(1);

@@ -2,8 +2,12 @@
 
 use crate::capabilities::configuration::Configuration;
 use crate::capabilities::log::Log;
+use crate::capabilities::masking::Masker;
 use crate::capabilities::progress::Progress;
+use crate::capabilities::{files, progress};
+use crate::control::Control;
 use crate::limiter::Limiter;
+use mainworker_domain::limits::Limits;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use wasmtime::component::ResourceTable;
@@ -18,6 +22,22 @@ pub(crate) struct State {
     pub(crate) configuration: Configuration,
     pub(crate) log: Arc<Log>,
     pub(crate) progress: Progress,
+}
+
+impl State {
+    /// The state of a guest that is granted nothing and told to nobody.
+    pub(crate) fn with_nothing(limits: &Limits, control: Arc<Control>) -> Self {
+        let masker = Arc::<Masker>::default();
+        Self {
+            wasi: WasiCtx::default(),
+            table: ResourceTable::new(),
+            read_ahead: files::read_ahead(),
+            limiter: Limiter::new(limits, control),
+            configuration: Configuration::default(),
+            log: Arc::new(Log::new(String::new(), Arc::clone(&masker), limits, None)),
+            progress: progress::build(String::new(), masker, limits, None),
+        }
+    }
 }
 
 impl WasiView for State {

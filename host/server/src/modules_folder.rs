@@ -96,9 +96,7 @@ impl ModulesFolder {
             None => Err(Failure::host("a job was found in a catalog without modules")),
         }
     }
-}
 
-impl ModulesFolder {
     /// An unknown job, with where it was looked for if that is not there at all.
     pub fn unknown(&self, rejection: Rejection) -> Failure {
         let mut failure = Failure::from(rejection);

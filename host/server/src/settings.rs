@@ -144,7 +144,7 @@ impl Settings {
     /// # Errors
     /// The first such mount.
     pub fn check_mounts_apart(&self, modules_dir: &Path, data_dir: Option<&Path>) -> Result<(), Failure> {
-        let cache = data_dir.map(|data| data.join("module-cache"));
+        let cache = data_dir.map(module_cache);
         let own = [
             ("the modules folder", Some(modules_dir)),
             ("the compiled modules", cache.as_deref()),
@@ -171,6 +171,11 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Where compiled modules are kept in the data folder.
+pub fn module_cache(data_dir: &Path) -> PathBuf {
+    data_dir.join("module-cache")
 }
 
 /// The real path of what is there, or of the nearest folder above that is.

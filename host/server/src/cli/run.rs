@@ -10,7 +10,7 @@ use crate::modules_folder::ModulesFolder;
 use crate::process;
 use crate::providers::Providers;
 use crate::report::{Known, Report};
-use crate::settings::Settings;
+use crate::settings::{Settings, module_cache};
 use crate::terminal::{self, LiveView};
 use clap::Args;
 use mainworker_domain::admission::{Admitted, admit};
@@ -21,7 +21,7 @@ use mainworker_domain::outcome::{Outcome, Usage};
 use mainworker_domain::quantity::approximate_bytes;
 use mainworker_domain::rejection::Rejection;
 use mainworker_sandbox::attempt::{AttemptReport, AttemptRequest, AttemptTask, Stop};
-use mainworker_sandbox::capabilities::{self, Granted, Offer};
+use mainworker_sandbox::capabilities::{self, Granted};
 use mainworker_sandbox::module::Sandbox;
 use mainworker_sandbox::module_cache::ModuleCache;
 use mainworker_sandbox::module_file::ModuleFile;
@@ -188,7 +188,7 @@ fn pass_the_door(
 
 /// A sandbox whose compiled modules are kept in the data folder, where there is one that can be used.
 pub(super) fn start_sandbox(ceilings: &LimitValues, data_dir: Option<PathBuf>) -> Result<Sandbox, Failure> {
-    let cache = data_dir.and_then(|data| match ModuleCache::open(&data.join("module-cache")) {
+    let cache = data_dir.and_then(|data| match ModuleCache::open(&module_cache(&data)) {
         Ok(cache) => Some(cache),
         Err(error) => {
             tracing::warn!(%error, "compiled modules are not kept");
@@ -196,11 +196,6 @@ pub(super) fn start_sandbox(ceilings: &LimitValues, data_dir: Option<PathBuf>) -
         }
     });
     Sandbox::start(ceilings, cache).map_err(|error| Failure::host(format!("starting the sandbox: {error:#}")))
-}
-
-/// What a job is offered that gets nothing of the host's.
-pub(super) fn offer_nothing() -> Offer {
-    Offer::default()
 }
 
 /// How long the last lines may take to be shown. Whoever reads them may have stopped reading; the result is not held back

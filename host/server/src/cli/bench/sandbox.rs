@@ -1,7 +1,7 @@
 //! `mainworker bench sandbox`.
 
 use crate::cli::HostArgs;
-use crate::cli::run::{offer_nothing, start_sandbox};
+use crate::cli::run::start_sandbox;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::modules_folder::ModulesFolder;
@@ -236,7 +236,7 @@ async fn full_turn(sandbox: &Arc<Sandbox>, module: &Arc<Module>) -> Result<f64, 
         let (sandbox, module) = (Arc::clone(sandbox), Arc::clone(module));
         let driver = Arc::clone(&sandbox);
         callers.push(driver.drive(async move {
-            let (payload, offer) = (payload(), offer_nothing());
+            let (payload, offer) = (payload(), Offer::default());
             let mut count = 0_u32;
             while started.elapsed() < TURN {
                 let request = request(&module, payload.clone(), &offer)?;
@@ -255,7 +255,7 @@ async fn full_turn(sandbox: &Arc<Sandbox>, module: &Arc<Module>) -> Result<f64, 
 
 /// The times of attempts one after the other, in microseconds: median and 99th percentile.
 async fn latency(sandbox: &Arc<Sandbox>, module: &Arc<Module>) -> Result<(f64, f64), Failure> {
-    let (payload, offer) = (payload(), offer_nothing());
+    let (payload, offer) = (payload(), Offer::default());
     let mut times = Vec::with_capacity(SEQUENTIAL);
     for _ in 0..SEQUENTIAL {
         let started = Instant::now();
@@ -285,7 +285,7 @@ async fn edge_logs_throughput(
 ) -> Result<f64, Failure> {
     let folder = scratch.join("edge-logs");
     let bytes = write_log(&folder).map_err(|error| Failure::host(format!("writing a log: {error}")))?;
-    let mut offer = offer_nothing();
+    let mut offer = Offer::default();
     offer.mounts.insert("edge-logs".to_owned(), Mount { path: folder, access: Access::Read });
     let payload =
         json!({ "files": ["*.log"], "format": "combined", "accounts": { "files": "a", "images": "b" } });
