@@ -9,10 +9,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod admission;
 pub mod catalog;
 pub mod configuration;
+pub mod denial;
 pub mod digest;
+pub mod egress;
 pub mod envelope;
 pub mod event;
 pub mod job_name;
@@ -20,8 +23,10 @@ pub mod json;
 pub mod limits;
 pub mod manifest;
 pub mod nearest;
+pub mod origin;
 pub mod outcome;
 pub mod payload_schema;
 pub mod quantity;
 pub mod rejection;
 pub mod table;
+pub mod task_options;

@@ -51,6 +51,32 @@ pub const WALL_GRACE_MS: u64 = 200;
 pub const TEXT_BYTES_MAX: usize = 8 << 10;
 /// Seconds that a guest can ask to be retried after: 30 days, the longest a task may wait.
 pub const RETRY_AFTER_MS_MAX: u64 = 30 * 24 * 3_600_000;
+/// HTTP requests of one attempt that are under way at a time; further ones wait. Each holds a body of its largest size.
+pub const HTTP_IN_FLIGHT_MAX: usize = 8;
+/// Milliseconds to connect, TLS included, unless the job says otherwise.
+pub const HTTP_CONNECT_MS: u64 = 10_000;
+/// Milliseconds until a response begins, and between two pieces of it, unless the job says otherwise.
+pub const HTTP_RESPONSE_MS: u64 = 60_000;
+/// Milliseconds of any HTTP timeout that a job can ask for; its wall limit ends it earlier.
+pub const HTTP_TIMEOUT_MS_MAX: u64 = 3_600_000;
+/// Bytes of a response that hyper hands on at a time, and so of a piece that waits for the guest.
+pub const HTTP_PIECE_BYTES_MAX: usize = 128 << 10;
+/// Pieces of a response that wait for the guest.
+pub const HTTP_PIECES_WAITING_MAX: usize = 4;
+/// Denials that a report remembers; the log has them all.
+pub const DENIALS_MAX: usize = 20;
+/// Tags of a task, and characters of one, of a label and of a key.
+pub const TAGS_MAX: usize = 16;
+/// See [`TAGS_MAX`].
+pub const TAG_CHARS_MAX: usize = 64;
+/// See [`TAGS_MAX`].
+pub const LABEL_CHARS_MAX: usize = 200;
+/// See [`TAGS_MAX`].
+pub const KEY_CHARS_MAX: usize = 200;
+/// Milliseconds that a task can be delayed: 30 days, as for [`RETRY_AFTER_MS_MAX`].
+pub const DELAY_MS_MAX: u64 = RETRY_AFTER_MS_MAX;
+/// The most urgent priority; 0 is the least.
+pub const PRIORITY_MAX: u8 = 9;
 /// Attempts at a task that a manifest may ask for.
 pub const ATTEMPTS_MAX: u32 = 100;
 
@@ -86,6 +112,18 @@ pub enum Limit {
     Progress,
     /// Free space that a writable mount must keep.
     FreeSpace,
+    /// HTTP requests.
+    HttpCalls,
+    /// The body of one HTTP request, secrets put in.
+    HttpRequest,
+    /// The body of one HTTP response.
+    HttpResponse,
+    /// The URL of one HTTP request.
+    HttpUrl,
+    /// The headers of one HTTP request or response.
+    HttpHeaders,
+    /// Tasks asked for.
+    ScheduledTasks,
 }
 
 /// What a limit is counted in.
@@ -128,7 +166,7 @@ const HOUR: u64 = 3_600_000;
 
 /// All limits on one attempt.
 #[rustfmt::skip]
-pub const LIMITS: [LimitSpec; 13] = [
+pub const LIMITS: [LimitSpec; 19] = [
     LimitSpec { limit: Limit::Wall, key: "wall", code: "wall_ms", unit: Unit::Milliseconds, least: 1, default: 60 * SECOND, ceiling: 24 * HOUR, in_manifest: true,
         reason: "the attempt ends as timed-out; a minute is long for most jobs and short for somebody who waits" },
     LimitSpec { limit: Limit::Cpu, key: "cpu", code: "cpu_ms", unit: Unit::Milliseconds, least: 1, default: 10 * SECOND, ceiling: 24 * HOUR, in_manifest: true,
@@ -155,6 +193,18 @@ pub const LIMITS: [LimitSpec; 13] = [
         reason: "reports a second that are shown; between them only the newest is kept, the attempt goes on" },
     LimitSpec { limit: Limit::FreeSpace, key: "free-space", code: "free_space_bytes", unit: Unit::Bytes, least: 0, default: 64 * MIB, ceiling: u64::MAX, in_manifest: false,
         reason: "free bytes that a writable mount's file system keeps; below it the attempt is refused or stopped, so that a job cannot fill the host's disk" },
+    LimitSpec { limit: Limit::HttpCalls, key: "http-calls", code: "http_calls", unit: Unit::Count, least: 1, default: 100, ceiling: 100_000, in_manifest: true,
+        reason: "the attempt ends as over-limit; denied requests count too, so that nobody can search for a way out" },
+    LimitSpec { limit: Limit::HttpRequest, key: "http-request", code: "http_request_bytes", unit: Unit::Bytes, least: 1 << 10, default: MIB, ceiling: 16 * MIB, in_manifest: true,
+        reason: "held in host memory until it is whole, since secrets are put in and its length is said first" },
+    LimitSpec { limit: Limit::HttpResponse, key: "http-response", code: "http_response_bytes", unit: Unit::Bytes, least: 1 << 10, default: 16 * MIB, ceiling: 1024 * MIB, in_manifest: true,
+        reason: "passed on piece by piece; an endless one ends here" },
+    LimitSpec { limit: Limit::HttpUrl, key: "http-url", code: "http_url_bytes", unit: Unit::Bytes, least: 256, default: 8 << 10, ceiling: 32 << 10, in_manifest: true,
+        reason: "what servers take at the most" },
+    LimitSpec { limit: Limit::HttpHeaders, key: "http-headers", code: "http_header_bytes", unit: Unit::Bytes, least: 8 << 10, default: 32 << 10, ceiling: 128 << 10, in_manifest: true,
+        reason: "what servers take at the most; those of a response are held in host memory" },
+    LimitSpec { limit: Limit::ScheduledTasks, key: "scheduled-tasks", code: "scheduled_tasks", unit: Unit::Count, least: 1, default: 1_000, ceiling: 10_000, in_manifest: true,
+        reason: "held until the attempt ends; the job is told and can go on. A job that asks for more should ask for one that works on a part" },
 ];
 
 impl Limit {

@@ -7,7 +7,7 @@
 mod grants;
 mod policy;
 
-pub use grants::{Access, FileGrant, Grants, HttpGrant, KeyGrant, Place, is_origin};
+pub use grants::{Access, Destination, FileGrant, Grants, HttpGrant, KeyGrant, Place};
 pub use policy::{Retry, RevisionChoice, Run};
 
 use crate::job_name::JobName;
@@ -82,14 +82,17 @@ impl Manifest {
         )?;
         let empty = Value::Object(Map::new());
         let part = |key: &str| root.value(key).unwrap_or(&empty);
+        let configuration = read_configuration(part("configuration"))?;
+        let grants = Grants::read(part("grants"))?;
+        grants.check_keys(&configuration)?;
         Ok(Self {
             job: read_job(root.value("job").ok_or_else(|| root.error("job", TableProblem::MissingKey))?)?,
             schedulable_by: read_sources(
                 root.value("schedulable-by")
                     .ok_or_else(|| root.error("schedulable-by", TableProblem::MissingKey))?,
             )?,
-            configuration: read_configuration(part("configuration"))?,
-            grants: Grants::read(part("grants"))?,
+            configuration,
+            grants,
             limits: LimitValues::read(part("limits"), "limits", true)?,
             retry: Retry::read(part("retry"))?,
             run: Run::read(part("run"))?,

@@ -123,6 +123,18 @@ impl LimitBreach {
             Limit::Log => format!("the log has {observed}, allowed are {allowed}"),
             Limit::LogLines => format!("the log has {observed} lines, allowed are {allowed}"),
             Limit::Progress => format!("{observed} progress reports in a second, allowed are {allowed}"),
+            Limit::HttpCalls => format!("the attempt sent {observed} HTTP requests, allowed are {allowed}"),
+            Limit::HttpRequest => {
+                format!("the body of an HTTP request has at least {observed}, allowed are {allowed}")
+            }
+            Limit::HttpResponse => {
+                format!("the body of an HTTP response has at least {observed}, allowed are {allowed}")
+            }
+            Limit::HttpUrl => format!("the URL of an HTTP request has {observed}, allowed are {allowed}"),
+            Limit::HttpHeaders => {
+                format!("the headers of an HTTP request have {observed}, allowed are {allowed}")
+            }
+            Limit::ScheduledTasks => format!("the attempt asked for {observed} tasks, allowed are {allowed}"),
             Limit::FreeSpace => {
                 let left = approximate_bytes(self.observed);
                 format!("a writable mount has {left} of free space left, the host keeps {allowed}")
@@ -280,9 +292,9 @@ pub struct Usage {
     pub peak_memory_bytes: u64,
     /// HTTP calls made.
     pub http_calls: u64,
-    /// Bytes of HTTP responses.
+    /// Bytes of the bodies of HTTP responses.
     pub http_bytes_in: u64,
-    /// Bytes of HTTP requests.
+    /// Bytes of the bodies of HTTP requests.
     pub http_bytes_out: u64,
     /// Bytes of log kept.
     pub log_bytes: u64,

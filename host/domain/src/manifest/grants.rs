@@ -3,8 +3,11 @@
 use crate::configuration::From;
 use crate::job_name::JobName;
 use crate::limits::MANIFEST_ENTRIES_MAX;
+use crate::origin::OriginPattern;
 use crate::table::{Table, TableError, TableProblem};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt;
 
 /// Where in a request a secret may be put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +24,41 @@ impl Place {
     const ALL: [(&'static str, Self); 3] =
         [("header", Self::Header), ("query", Self::Query), ("body", Self::Body)];
 
-    fn as_str(self) -> &'static str {
+    /// The word in `job.toml`.
+    pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(_, place)| *place == self).map_or("header", |(name, _)| name)
+    }
+}
+
+/// Where requests or a secret may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// What the manifest names itself.
+    Origin(OriginPattern),
+    /// The origin of the URL that this configuration key has as its value, written `config:KEY`.
+    Key(String),
+}
+
+impl Destination {
+    fn read(table: &Table<'_>, key: &str, text: &str) -> Result<Self, TableError> {
+        match text.strip_prefix("config:") {
+            Some(name) => Ok(Self::Key(name.to_owned())),
+            None => OriginPattern::parse(text).map(Self::Origin).map_err(|problem| {
+                let expected = format!(
+                    "expected an origin such as `https://api.example.com`, or `config:KEY`: {problem}"
+                );
+                table.invalid(key, text, expected)
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Origin(pattern) => pattern.fmt(f),
+            Self::Key(key) => write!(f, "config:{key}"),
+        }
     }
 }
 
@@ -36,7 +72,7 @@ pub struct KeyGrant {
     /// Whether it is masked wherever it appears.
     pub secret: bool,
     /// The only origins that the value may be sent to: literal, or `config:KEY` for a key that comes from the host.
-    pub only_to: Vec<String>,
+    pub only_to: Vec<Destination>,
     /// The only places in a request that it may stand in.
     pub places: Vec<Place>,
 }
@@ -53,17 +89,17 @@ impl KeyGrant {
             }
         };
         let secret = table.boolean("secret")?.unwrap_or(false);
-        let only_to: Vec<String> =
-            entries(&table, "only-to")?.iter().map(|origin| (*origin).to_owned()).collect();
+        let only_to: Vec<Destination> = entries(&table, "only-to")?
+            .iter()
+            .enumerate()
+            .map(|(index, text)| Destination::read(&table, &format!("only-to[{index}]"), text))
+            .collect::<Result<_, _>>()?;
         let mut places = Vec::new();
         for (index, name) in entries(&table, "in")?.iter().enumerate() {
             let place = Place::ALL.iter().find(|(known, _)| known == name).map(|(_, place)| *place);
             places.push(place.ok_or_else(|| {
                 table.invalid(&format!("in[{index}]"), name, "expected `header`, `query` or `body`")
             })?);
-        }
-        for (index, origin) in only_to.iter().enumerate() {
-            check_origin(&table, &format!("only-to[{index}]"), origin)?;
         }
         if !secret && (!only_to.is_empty() || !places.is_empty()) {
             return Err(table.invalid(
@@ -91,7 +127,7 @@ impl KeyGrant {
             grant["secret"] = json!(true);
         }
         if !self.only_to.is_empty() {
-            grant["only-to"] = json!(self.only_to);
+            grant["only-to"] = self.only_to.iter().map(Destination::to_string).collect();
             grant["in"] = self.places.iter().map(|place| place.as_str()).collect();
         }
         grant
@@ -143,8 +179,8 @@ pub struct FileGrant {
 /// Requests that a job asks to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpGrant {
-    /// The origin: literal, or `config:KEY`.
-    pub to: String,
+    /// Where to.
+    pub to: Destination,
     /// Methods, upper case.
     pub methods: Vec<String>,
     /// Prefixes of paths; empty for all.
@@ -187,6 +223,33 @@ impl Grants {
         Ok(grants)
     }
 
+    /// Checks what the grants and keys say of each other: a key that leads somewhere is one of `keys`, and no secret,
+    /// since origins are shown; where a secret may go is never for whoever sends the envelope to say.
+    pub(super) fn check_keys(&self, keys: &BTreeMap<String, KeyGrant>) -> Result<(), TableError> {
+        let invalid = |path: String, key: &str, expected: &str| TableError {
+            path,
+            problem: TableProblem::Invalid { found: format!("config:{key}"), expected: expected.to_owned() },
+        };
+        for (index, grant) in self.http.iter().enumerate() {
+            let Destination::Key(key) = &grant.to else { continue };
+            if keys.get(key).is_none_or(|named| named.secret) {
+                let expected = "expected a key under `[configuration]` that is no secret";
+                return Err(invalid(format!("grants.http[{index}].to"), key, expected));
+            }
+        }
+        for (name, grant) in keys {
+            for (index, destination) in grant.only_to.iter().enumerate() {
+                let Destination::Key(key) = destination else { continue };
+                if keys.get(key).is_none_or(|named| named.secret || named.from != From::Host) {
+                    let expected =
+                        "expected a key under `[configuration]` with `from = \"host\"` that is no secret";
+                    return Err(invalid(format!("configuration.{name}.only-to[{index}]"), key, expected));
+                }
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn to_json(&self) -> Value {
         let mut grants = json!({});
         if !self.files.is_empty() {
@@ -204,7 +267,7 @@ impl Grants {
                 .http
                 .iter()
                 .map(|grant| {
-                    let mut value = json!({ "to": grant.to, "methods": grant.methods });
+                    let mut value = json!({ "to": grant.to.to_string(), "methods": grant.methods });
                     if !grant.paths.is_empty() {
                         value["paths"] = json!(grant.paths);
                     }
@@ -241,7 +304,7 @@ fn read_file_grant(value: &Value, path: &str) -> Result<FileGrant, TableError> {
 fn read_http_grant(value: &Value, path: &str) -> Result<HttpGrant, TableError> {
     let table = Table::open(value, path, &["to", "methods", "paths", "optional"])?;
     let to = table.required_string("to")?;
-    check_origin(&table, "to", to)?;
+    let to = Destination::read(&table, "to", to)?;
     let methods = entries(&table, "methods")?;
     if methods.is_empty() {
         return Err(table.invalid("methods", "no methods", "expected at least one, such as `GET`"));
@@ -257,42 +320,24 @@ fn read_http_grant(value: &Value, path: &str) -> Result<HttpGrant, TableError> {
     }
     let paths = entries(&table, "paths")?;
     for (index, prefix) in paths.iter().enumerate() {
-        if !prefix.starts_with('/') || prefix.contains(['?', '#']) {
+        let dots = prefix.split('/').any(|segment| segment == "." || segment == "..");
+        if !prefix.starts_with('/')
+            || dots
+            || !prefix.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#')
+        {
             return Err(table.invalid(
                 &format!("paths[{index}]"),
                 prefix,
-                "expected a path that starts with `/`",
+                "expected a path as in a URL, which starts with `/` and has no `..`",
             ));
         }
     }
     Ok(HttpGrant {
-        to: to.to_owned(),
+        to,
         methods: methods.into_iter().map(str::to_owned).collect(),
         paths: paths.into_iter().map(str::to_owned).collect(),
         optional: table.boolean("optional")?.unwrap_or(false),
     })
-}
-
-/// Whether `text` is an origin: `http://` or `https://`, a host that may begin with `*.`, and perhaps a port.
-pub fn is_origin(text: &str) -> bool {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    text.len() <= 300
-        && host.is_some_and(|host| {
-            !host.is_empty()
-                && !host.contains(['/', '@', '?', '#', ' '])
-                && !host.chars().any(char::is_control)
-        })
-}
-
-/// An origin, or `config:KEY`.
-fn check_origin(table: &Table<'_>, key: &str, origin: &str) -> Result<(), TableError> {
-    let of_key = origin
-        .strip_prefix("config:")
-        .is_some_and(|key| !key.is_empty() && key.len() <= 128 && !key.chars().any(char::is_control));
-    if of_key || is_origin(origin) {
-        return Ok(());
-    }
-    Err(table.invalid(key, origin, "expected an origin such as `https://api.example.com`, or `config:KEY`"))
 }
 
 /// A list of texts, empty when absent, of bounded length.
