@@ -16,6 +16,8 @@ pub trait Job {
     type Payload;
     /// What the result is written from.
     type Report;
+    /// What its component exports: always [`exports`].
+    const EXPORTS: Exports;
 
     /// The author's function.
     fn run(task: &Task, payload: Self::Payload) -> Result<Self::Report, Failure>;
@@ -43,16 +45,34 @@ pub trait Report: Serialize + JsonSchema {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + JsonSchema> Report for T {}
 
-/// Compiles for payloads only. The bounds are here and not on [`Job`], where the compiler would not speak of them in the
-/// words above.
-pub const fn assert_payload<P: Payload>() {}
+/// What a component exports for a job, without the job's types.
+#[cfg_attr(not(any(target_arch = "wasm32", test)), expect(dead_code, reason = "only a component exports it"))]
+#[derive(Clone, Copy, Debug)]
+pub struct Exports {
+    /// One attempt, from JSON text to JSON text.
+    attempt: fn(&Task, &str) -> Result<String, Failure>,
+    /// The schema of what a payload may be, as JSON text.
+    payload_schema: fn() -> String,
+    /// The schema of what a result will be, as JSON text.
+    report_schema: fn() -> String,
+}
 
-/// Compiles for reports only.
-pub const fn assert_report<R: Report>() {}
+/// The exports of `J`. The only place that asks what a payload and a report must be: a type that is neither is reported
+/// once, in the words above, and not again for each export.
+pub const fn exports<J: Job<Payload = P, Report = R>, P: Payload, R: Report>() -> Exports {
+    Exports {
+        attempt: attempt::<J, P, R>,
+        payload_schema: payload_schema::<P>,
+        report_schema: report_schema::<R>,
+    }
+}
 
-/// One attempt, from JSON text to JSON text.
-#[cfg(any(target_arch = "wasm32", test))]
-fn attempt<J: Job<Payload: Payload, Report: Report>>(task: &Task, payload: &str) -> Result<String, Failure> {
+fn attempt<J, P, R>(task: &Task, payload: &str) -> Result<String, Failure>
+where
+    J: Job<Payload = P, Report = R>,
+    P: Payload,
+    R: Report,
+{
     // The host has already checked the payload against the job's schema, so this speaks up only where the type knows
     // more than its schema says.
     let payload = serde_json::from_str(payload).map_err(|error| {
@@ -63,21 +83,17 @@ fn attempt<J: Job<Payload: Payload, Report: Report>>(task: &Task, payload: &str)
         .map_err(|error| Failure::failed(format_args!("the report cannot be written as JSON: {error}")))
 }
 
-/// The schema of what a payload may be, as JSON text.
-#[cfg(any(target_arch = "wasm32", test))]
-fn payload_schema<J: Job<Payload: Payload>>() -> String {
+fn payload_schema<P: Payload>() -> String {
     use schemars::generate::SchemaSettings;
     let settings = SchemaSettings::draft2020_12().for_deserialize();
-    settings.into_generator().into_root_schema_for::<J::Payload>().as_value().to_string()
+    settings.into_generator().into_root_schema_for::<P>().as_value().to_string()
 }
 
-/// The schema of what a result will be, as JSON text.
-#[cfg(any(target_arch = "wasm32", test))]
-fn report_schema<J: Job<Report: Report>>() -> String {
+fn report_schema<R: Report>() -> String {
     use schemars::generate::SchemaSettings;
     // What is written differs from what may be read: a field with a default is always there.
     let settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.into_generator().into_root_schema_for::<J::Report>().as_value().to_string()
+    settings.into_generator().into_root_schema_for::<R>().as_value().to_string()
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -88,7 +104,7 @@ mod sandboxed {
     use std::io::Write as _;
     use std::marker::PhantomData;
 
-    use super::{Job, Payload, Report, attempt, payload_schema, report_schema};
+    use super::Job;
     use crate::bindings::exports::mainworker::job::{handler, schema};
     use crate::bindings::mainworker::job::types;
     use crate::{Failure, Task};
@@ -97,9 +113,9 @@ mod sandboxed {
     #[derive(Debug)]
     pub struct Export<J>(PhantomData<J>);
 
-    impl<J: Job<Payload: Payload, Report: Report>> handler::Guest for Export<J> {
+    impl<J: Job> handler::Guest for Export<J> {
         fn run(task: types::Task, payload: String) -> Result<String, types::Failure> {
-            let answer = attempt::<J>(&task.into(), &payload);
+            let answer = (J::EXPORTS.attempt)(&task.into(), &payload);
             // What was printed without a line end waits in a buffer that nobody would empty: there is no `main` to return
             // from. A log that cannot be written is no reason to fail.
             let _ = std::io::stdout().flush();
@@ -107,13 +123,13 @@ mod sandboxed {
         }
     }
 
-    impl<J: Job<Payload: Payload, Report: Report>> schema::Guest for Export<J> {
+    impl<J: Job> schema::Guest for Export<J> {
         fn payload() -> String {
-            payload_schema::<J>()
+            (J::EXPORTS.payload_schema)()
         }
 
         fn result() -> String {
-            report_schema::<J>()
+            (J::EXPORTS.report_schema)()
         }
     }
 
@@ -164,6 +180,7 @@ mod tests {
     impl Job for CountDays {
         type Payload = Window;
         type Report = Days;
+        const EXPORTS: Exports = exports::<Self, Window, Days>();
 
         fn run(_task: &Task, payload: Window) -> Result<Days, Failure> {
             let last_day = payload.last_day.unwrap_or(31);
@@ -179,6 +196,7 @@ mod tests {
     impl Job for Echo {
         type Payload = RawObject;
         type Report = RawObject;
+        const EXPORTS: Exports = exports::<Self, RawObject, RawObject>();
 
         fn run(_task: &Task, payload: RawObject) -> Result<RawObject, Failure> {
             Ok(payload)
@@ -187,19 +205,19 @@ mod tests {
 
     #[test]
     fn text_goes_in_and_text_comes_out() {
-        let result = attempt::<CountDays>(&testing::task("count-days"), r#"{"firstDay": 30}"#);
+        let result = (CountDays::EXPORTS.attempt)(&testing::task("count-days"), r#"{"firstDay": 30}"#);
         assert_eq!(result, Ok(String::from(r#"{"dayCount":2}"#)));
     }
 
     #[test]
     fn numbers_pass_as_written() {
         let text = r#"{"a": 1.0, "b": 1e5, "c": 12345678901234567890123}"#;
-        assert_eq!(attempt::<Echo>(&testing::task("echo"), text), Ok(String::from(text)));
+        assert_eq!((Echo::EXPORTS.attempt)(&testing::task("echo"), text), Ok(String::from(text)));
     }
 
     #[test]
     fn a_payload_that_does_not_fit_is_rejected_with_its_place() {
-        let result = attempt::<CountDays>(&testing::task("count-days"), r#"{"firstDay": 300}"#);
+        let result = (CountDays::EXPORTS.attempt)(&testing::task("count-days"), r#"{"firstDay": 300}"#);
         let expected = "the payload does not fit the job's type: \
                         invalid value: integer `300`, expected u8 at line 1 column 16";
         assert_eq!(result, Err(Failure::rejected(expected)));
@@ -207,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_payload_schema_asks_for_what_must_be_sent() {
-        let schema: serde_json::Value = serde_json::from_str(&payload_schema::<CountDays>()).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&(CountDays::EXPORTS.payload_schema)()).unwrap();
         assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
         assert_eq!(schema["required"], serde_json::json!(["firstDay"]));
         assert_eq!(schema["additionalProperties"], serde_json::json!(false));
@@ -215,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_report_schema_promises_what_is_always_written() {
-        let schema: serde_json::Value = serde_json::from_str(&report_schema::<CountDays>()).unwrap();
+        let schema: serde_json::Value = serde_json::from_str(&(CountDays::EXPORTS.report_schema)()).unwrap();
         assert_eq!(schema["required"], serde_json::json!(["dayCount"]));
     }
 }

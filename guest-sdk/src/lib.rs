@@ -32,12 +32,20 @@
 //! - **Files**: plain [`std::fs`] below `/MOUNT`, for each mount under `[grants] files`. With
 //!   `files = [{ mount = "edge-logs", access = "read" }]` a job reads `/edge-logs/2026-01-31.gz`; no other path exists,
 //!   and there is no current folder.
+//! - **Servers**: [`http`], the origins, methods and paths under `[grants] http`.
+//! - **Other jobs**: [`schedule`], the jobs under `[grants] schedule`.
 //! - **Log**: [`log`], always granted. What is printed to stdout and stderr, the text of a panic included, becomes
 //!   lines of the same log.
 //! - **Progress**: [`progress`], always granted.
-//! - **Time and randomness**: [`std::time`] and whatever draws on WASI's random.
+//! - **Time and randomness**: [`clock`] or [`std::time`], and whatever draws on WASI's random.
 //!
 //! An interface that a job never calls does not appear in its module, so it needs no grant.
+//!
+//! # Secrets
+//!
+//! A configuration key with `secret = true` is masked wherever people could see it. With `only-to` as well the job never has
+//! the value: it gets a placeholder, different in each attempt, and sends that in its requests as if it were the value. The
+//! host puts the value in on the way out; [`http`] says where that works and where it cannot.
 //!
 //! # How a job ends
 //!
@@ -47,8 +55,8 @@
 //!
 //! # Testing a job
 //!
-//! Natively the crate is an ordinary library and the job an ordinary function. [`testing`] makes tasks, gives configuration
-//! and keeps what was logged:
+//! Natively the crate is an ordinary library and the job an ordinary function. [`testing`] makes tasks, gives configuration,
+//! the time and recorded answers to requests, and keeps what was logged, sent and asked for:
 //!
 //! ```
 //! use mainworker::{Failure, RawObject, Task, log, testing};
@@ -69,14 +77,17 @@
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod bindings;
+pub mod clock;
 pub mod config;
 mod context;
 mod failure;
 mod glue;
+pub mod http;
 mod imports;
 pub mod log;
 pub mod progress;
 mod raw_object;
+pub mod schedule;
 mod task;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -94,7 +105,7 @@ pub mod __private {
     pub use crate::bindings;
     #[cfg(target_arch = "wasm32")]
     pub use crate::glue::Export;
-    pub use crate::glue::{Job, assert_payload, assert_report};
+    pub use crate::glue::{Exports, Job, exports};
 }
 
 // The examples of the README are compiled and run like those above.

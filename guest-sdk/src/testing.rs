@@ -1,15 +1,25 @@
 //! A stand-in for the host, for native tests of a job.
 //!
-//! Without one, configuration is empty and log lines and progress go nowhere, so a job that needs neither can simply be
-//! called. A [`Host`] serves the thread that runs it: threads that the job starts have none, as in the sandbox, where a job
+//! Without one, configuration is empty, log lines and progress go nowhere, requests have no answers and other jobs are not
+//! granted, so a job that needs none of them can simply be called. A [`Host`] serves the thread that runs it: threads that the job starts have none, as in the sandbox, where a job
 //! has one thread.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use crate::Task;
 use crate::log::Level;
+
+mod http;
+mod schedule;
+
+pub use http::{RecordedAnswer, SentRequest, answer};
+pub use schedule::ScheduledTask;
+
+pub(crate) use http::exchange;
+pub(crate) use schedule::enqueue;
 
 /// A task of `job` in its only attempt, from the source `api`, without tags. Change its fields to need.
 ///
@@ -28,10 +38,12 @@ pub fn task(job: &str) -> Task {
     }
 }
 
-/// A host for one test: gives configuration, keeps log lines and progress.
+/// A host for one test: gives configuration, the time and recorded answers, keeps what the job did.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     configuration: BTreeMap<String, Result<String, String>>,
+    clock: Option<SystemTime>,
+    refused_jobs: BTreeMap<String, crate::schedule::Refused>,
     // Shared between the test's host and the one that serves its thread.
     seen: Rc<RefCell<Seen>>,
 }
@@ -40,6 +52,10 @@ pub struct Host {
 struct Seen {
     logs: Vec<LogLine>,
     progress: Vec<ProgressReport>,
+    /// Those not yet given.
+    answers: Vec<RecordedAnswer>,
+    requests: Vec<SentRequest>,
+    scheduled: Vec<(String, ScheduledTask)>,
 }
 
 /// A line that the job logged.
@@ -80,6 +96,13 @@ impl Host {
     #[must_use]
     pub fn unreadable_config(mut self, key: impl Into<String>, message: impl Into<String>) -> Self {
         self.configuration.insert(key.into(), Err(message.into()));
+        self
+    }
+
+    /// Makes `now` the time for [`clock::now`](crate::clock::now). It stands still.
+    #[must_use]
+    pub fn clock(mut self, now: SystemTime) -> Self {
+        self.clock = Some(now);
         self
     }
 
@@ -146,10 +169,14 @@ pub(crate) fn progress(percent: u8, message: &str) {
     });
 }
 
+pub(crate) fn now() -> SystemTime {
+    SERVING.with_borrow(|host| host.as_ref().and_then(|host| host.clock)).unwrap_or_else(SystemTime::now)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config, progress};
+    use crate::{clock, config, progress};
 
     #[test]
     fn a_host_serves_only_while_it_runs_a_job() {
@@ -182,5 +209,12 @@ mod tests {
         let host = Host::new();
         host.run(|| progress::report(250, "nearly"));
         assert_eq!(host.progress(), [ProgressReport { percent: 100, message: String::from("nearly") }]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_stands_still() {
+        let host = Host::new().clock(SystemTime::UNIX_EPOCH);
+        assert_eq!(host.run(clock::now), SystemTime::UNIX_EPOCH);
+        assert!(clock::now() > SystemTime::UNIX_EPOCH, "without a host it is the machine's time");
     }
 }

@@ -24,14 +24,13 @@ fn beside(job: &JobFunction, item: &TokenStream) -> TokenStream {
         #item
 
         const _: () = {
-            ::mainworker::__private::assert_payload::<#payload>();
-            ::mainworker::__private::assert_report::<#report>();
-
             struct __MainWorkerJob;
 
             impl ::mainworker::__private::Job for __MainWorkerJob {
                 type Payload = #payload;
                 type Report = #report;
+                const EXPORTS: ::mainworker::__private::Exports =
+                    ::mainworker::__private::exports::<Self, #payload, #report>();
 
                 fn run(
                     task: &::mainworker::Task,
