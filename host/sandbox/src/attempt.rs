@@ -8,7 +8,8 @@ use crate::attempt_threads::AttemptThreads;
 use crate::bindings::exports::mainworker::job::handler;
 use crate::capabilities::log::{Log, cut};
 use crate::capabilities::masking::Masker;
-use crate::capabilities::{Granted, clock, configuration, files, log, progress, random};
+use crate::capabilities::schedule::{AskedTask, Schedule};
+use crate::capabilities::{Granted, clock, configuration, files, http, log, progress, random};
 use crate::classify::{InCall, classify};
 use crate::control::{Control, Stopped};
 pub use crate::control::{Stop, StopReason};
@@ -17,13 +18,14 @@ use crate::limiter::Limiter;
 use crate::module::{Module, Sandbox};
 use crate::state::State;
 use mainworker_domain::configuration::Granted as Configuration;
+use mainworker_domain::denial::Denial;
 use mainworker_domain::event::{Event, LogLine};
 use mainworker_domain::json::{self, Malformed};
 use mainworker_domain::limits::{Limit, RETRY_AFTER_MS_MAX, WALL_GRACE_MS, WATCH_INTERVAL_MS};
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach, Usage};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -78,6 +80,19 @@ pub struct AttemptReport {
     pub usage: Usage,
     /// Its log, within the limits.
     pub log: Vec<LogLine>,
+    /// The tasks that it asked for, if it completed.
+    pub scheduled: Vec<AskedTask>,
+    /// What it was denied, each once.
+    pub denials: Vec<Denied>,
+}
+
+/// Something that an attempt was denied, to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// The rule.
+    pub denial: String,
+    /// What would allow it.
+    pub remedy: String,
 }
 
 /// An attempt between its steps.
@@ -86,6 +101,7 @@ struct Attempt {
     control: Arc<Control>,
     log: Arc<Log>,
     masker: Arc<Masker>,
+    network: Handle,
 }
 
 /// What the guest answered, before it is checked.
@@ -122,6 +138,7 @@ impl Sandbox {
             control: Arc::clone(&control),
             log: Arc::clone(&log),
             masker: Arc::clone(&masker),
+            network: self.threads.network(),
         };
         let running = self.threads.spawn(Metered::new(attempt.run(), Arc::clone(&control)));
         let watch = Watch {
@@ -193,14 +210,30 @@ impl Attempt {
             limits,
             self.request.events.clone(),
         );
+        let (configuration, placeholders) = configuration::build(&self.request.configuration, granted.seed);
         let state = State {
             wasi: wasi.build(),
             table,
             read_ahead: files::read_ahead(),
             limiter: Limiter::new(limits, Arc::clone(&self.control)),
-            configuration: configuration::build(&self.request.configuration, granted.seed),
+            configuration,
             log: Arc::clone(&self.log),
             progress,
+            http: http::build(
+                &granted.http,
+                placeholders,
+                limits,
+                Arc::clone(&self.control),
+                Arc::clone(&self.log),
+                self.network.clone(),
+            ),
+            schedule: Schedule::build(
+                self.request.module.revision().manifest(),
+                granted.intake.clone(),
+                limits,
+                Arc::clone(&self.masker),
+                Arc::clone(&self.control),
+            ),
         };
 
         let engine = self.request.module.pre.engine();
@@ -247,7 +280,8 @@ fn at_tick(control: &Control, stop: &Stop) -> wasmtime::Result<UpdateDeadline> {
     if let Some(reason) = stop.requested() {
         return Err(Stopped(reason).into());
     }
-    if let Some(breach) = control.cpu_breach(cpu_ns_now(control)).or_else(|| control.wall_breach()) {
+    let breach = control.ended_at().or_else(|| control.cpu_breach(cpu_ns_now(control)));
+    if let Some(breach) = breach.or_else(|| control.wall_breach()) {
         return Err(breach.into());
     }
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
@@ -276,6 +310,7 @@ impl Watch<'_> {
                 AttemptEnd::OverLimit(self.control.wall_breach_after(self.control.started.elapsed()))
             }).await,
             reason = self.stop.wait() => self.drop_attempt(running, || reason.end()).await,
+            breach = self.control.wait_ended() => self.abort(running, AttemptEnd::OverLimit(breach)).await,
             breach = self.free_space() => self.abort(running, AttemptEnd::OverLimit(breach)).await,
         }
     }
@@ -346,16 +381,16 @@ fn report(end: AttemptEnd, control: &Control, log: &Log, masker: &Masker) -> Att
         AttemptEnd::Completed { result } => result.len() as u64,
         _ => 0,
     };
-    let usage = Usage {
-        wall_us: u64::try_from(control.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-        cpu_us: control.cpu_ns.load(Ordering::Relaxed) / 1_000,
-        peak_memory_bytes: control.peak_memory_bytes.load(Ordering::Relaxed),
-        log_bytes: closed.bytes,
-        log_lines_dropped: closed.dropped,
-        output_bytes,
-        ..Usage::default()
+    let usage =
+        Usage { log_bytes: closed.bytes, log_lines_dropped: closed.dropped, output_bytes, ..control.usage() };
+    let asked = std::mem::take(&mut *control.asked());
+    let scheduled = if matches!(end, AttemptEnd::Completed { .. }) { asked } else { Vec::new() };
+    let denied = |denial: Denial| Denied {
+        denial: masker.mask(&denial.to_string()).into_owned(),
+        remedy: masker.mask(&denial.remedy().to_string()).into_owned(),
     };
-    AttemptReport { end, usage, log: closed.lines }
+    let denials = control.take_denials().into_iter().map(denied).collect();
+    AttemptReport { end, usage, log: closed.lines, scheduled, denials }
 }
 
 /// A trap with what the guest's panic said and the last lines of its log.

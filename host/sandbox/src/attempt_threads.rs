@@ -1,4 +1,4 @@
-//! The threads on which guests run, one per core, and the thread on which their deadlines are kept.
+//! The threads on which guests run, one per core, the thread on which their deadlines are kept, and that of the network.
 //!
 //! A guest that computes holds its thread until the next epoch tick. On threads of their own, guests can delay only each
 //! other; and what wakes whoever watches them is a timer on a thread that no guest ever runs on.
@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::io;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval, sleep_until};
 
@@ -14,6 +14,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval, sleep_
 pub(crate) struct AttemptThreads {
     attempts: StoppedOnDrop,
     deadlines: StoppedOnDrop,
+    network: StoppedOnDrop,
 }
 
 impl AttemptThreads {
@@ -24,11 +25,16 @@ impl AttemptThreads {
             builder
                 .worker_threads(threads)
                 .thread_name(name)
-                .enable_time()
+                .enable_all()
                 .build()
                 .map(|runtime| StoppedOnDrop(Some(runtime)))
         };
-        Ok(Self { attempts: start("attempt", threads)?, deadlines: start("deadline", 1)? })
+        Ok(Self {
+            attempts: start("attempt", threads)?,
+            deadlines: start("deadline", 1)?,
+            // Encrypting for one guest must not delay the deadline of another.
+            network: start("network", 1)?,
+        })
     }
 
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
@@ -36,6 +42,11 @@ impl AttemptThreads {
         F: Future<Output: Send> + Send + 'static,
     {
         self.attempts.runtime().spawn(future)
+    }
+
+    /// The thread on which requests are sent and responses read.
+    pub(crate) fn network(&self) -> Handle {
+        self.network.runtime().handle().clone()
     }
 
     /// A sleep that is driven by the deadline thread, wherever it is awaited.

@@ -69,6 +69,9 @@ fn engine_limit(error: &wasmtime::Error, limits: &Limits) -> Option<LimitBreach>
     if cause.contains("fuel allocated for hostcalls has been exhausted") {
         return next(Limit::HostCall);
     }
+    if cause.contains("total size of fields exceeds limit") {
+        return next(Limit::HttpHeaders);
+    }
     if let Some(observed) = number_after(&cause, "instance count too high at ") {
         return Some(LimitBreach {
             limit: Limit::Instances,

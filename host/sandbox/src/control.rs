@@ -3,9 +3,12 @@
 //! The attempt's future can be dropped at any moment, so everything that a report needs afterwards lives here and not in
 //! the store.
 
-use mainworker_domain::limits::{Limit, Limits};
-use mainworker_domain::outcome::{AttemptEnd, LimitBreach};
+use crate::capabilities::schedule::AskedTask;
+use mainworker_domain::denial::Denial;
+use mainworker_domain::limits::{DENIALS_MAX, Limit, Limits};
+use mainworker_domain::outcome::{AttemptEnd, LimitBreach, Usage};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -82,6 +85,14 @@ pub(crate) struct Control {
     pub(crate) cpu_ns: AtomicU64,
     /// The most linear memory at a time, in bytes.
     pub(crate) peak_memory_bytes: AtomicU64,
+    http_calls: AtomicU64,
+    http_bytes_in: AtomicU64,
+    http_bytes_out: AtomicU64,
+    /// The limit at which something outside of wasm ended the attempt.
+    ended_at: OnceLock<LimitBreach>,
+    ended: Notify,
+    denials: Mutex<Vec<Denial>>,
+    asked: Mutex<Vec<AskedTask>>,
 }
 
 impl Control {
@@ -92,6 +103,79 @@ impl Control {
             cpu_ms: limits.get(Limit::Cpu),
             cpu_ns: AtomicU64::new(0),
             peak_memory_bytes: AtomicU64::new(0),
+            http_calls: AtomicU64::new(0),
+            http_bytes_in: AtomicU64::new(0),
+            http_bytes_out: AtomicU64::new(0),
+            ended_at: OnceLock::new(),
+            ended: Notify::new(),
+            denials: Mutex::default(),
+            asked: Mutex::default(),
+        }
+    }
+
+    /// Ends the attempt, from any thread. The first limit counts.
+    pub(crate) fn end_at(&self, breach: LimitBreach) {
+        let _ = self.ended_at.set(breach);
+        self.ended.notify_waiters();
+    }
+
+    /// The limit at which the attempt was ended.
+    pub(crate) fn ended_at(&self) -> Option<LimitBreach> {
+        self.ended_at.get().copied()
+    }
+
+    /// Waits until the attempt is ended at a limit.
+    pub(crate) async fn wait_ended(&self) -> LimitBreach {
+        loop {
+            // Registered before the look, as in `Stop::wait`.
+            let ended = self.ended.notified();
+            if let Some(breach) = self.ended_at() {
+                return breach;
+            }
+            ended.await;
+        }
+    }
+
+    /// Counts an HTTP request; how many there are now.
+    pub(crate) fn add_http_call(&self) -> u64 {
+        self.http_calls.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn add_http_bytes_in(&self, bytes: u64) {
+        self.http_bytes_in.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_http_bytes_out(&self, bytes: u64) {
+        self.http_bytes_out.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Remembers a denial, the first of each kind.
+    pub(crate) fn add_denial(&self, denial: Denial) {
+        let mut denials = self.denials.lock().unwrap_or_else(PoisonError::into_inner);
+        if denials.len() < DENIALS_MAX && !denials.contains(&denial) {
+            denials.push(denial);
+        }
+    }
+
+    pub(crate) fn take_denials(&self) -> Vec<Denial> {
+        std::mem::take(&mut *self.denials.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The tasks asked for so far.
+    pub(crate) fn asked(&self) -> MutexGuard<'_, Vec<AskedTask>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was used, as far as it is counted here.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            wall_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            cpu_us: self.cpu_ns.load(Ordering::Relaxed) / 1_000,
+            peak_memory_bytes: self.peak_memory_bytes.load(Ordering::Relaxed),
+            http_calls: self.http_calls.load(Ordering::Relaxed),
+            http_bytes_in: self.http_bytes_in.load(Ordering::Relaxed),
+            http_bytes_out: self.http_bytes_out.load(Ordering::Relaxed),
+            ..Usage::default()
         }
     }
 

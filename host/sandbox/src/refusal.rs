@@ -1,6 +1,7 @@
 //! Why a module or a grant is refused, one variant per stable code. Facts without advice; the program's edge adds hints.
 
 use mainworker_domain::catalog::{CONTRACT, DescriptionError};
+use mainworker_domain::egress::EgressRefusal;
 use mainworker_domain::limits::{Limit, MODULE_BYTES_MAX, OverCeiling};
 use mainworker_domain::manifest::Access;
 use mainworker_domain::quantity::approximate_bytes;
@@ -145,14 +146,9 @@ pub enum GrantRefusal {
         /// What must stay free.
         floor_bytes: u64,
     },
-    /// The manifest requires what this host does not have.
-    #[error("`{job}` requires `{capability}`, which this host does not offer")]
-    NotOffered {
-        /// The job.
-        job: String,
-        /// The key under `[grants]`.
-        capability: &'static str,
-    },
+    /// Requests that the settings do not allow, or that lead nowhere.
+    #[error(transparent)]
+    Egress(#[from] EgressRefusal),
     /// A limit over the host's ceiling.
     #[error(transparent)]
     OverCeiling(#[from] OverCeiling),
@@ -166,7 +162,9 @@ impl GrantRefusal {
             Self::MountReadOnly { .. } => "mount_read_only",
             Self::MountUnavailable { .. } => "mount_unavailable",
             Self::FreeSpace { .. } => "free_space",
-            Self::NotOffered { .. } => "capability_not_offered",
+            Self::Egress(EgressRefusal::NotAllowed { .. }) => "origin_not_allowed",
+            Self::Egress(EgressRefusal::Unset { .. }) => "origin_unset",
+            Self::Egress(EgressRefusal::NotAnOrigin { .. }) => "origin_invalid",
             Self::OverCeiling(_) => "limit_over_ceiling",
         }
     }

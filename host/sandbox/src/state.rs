@@ -1,9 +1,11 @@
 //! What one attempt's store holds: the capabilities' state, built for this attempt and gone with it.
 
 use crate::capabilities::configuration::Configuration;
+use crate::capabilities::http::Http;
 use crate::capabilities::log::Log;
 use crate::capabilities::masking::Masker;
 use crate::capabilities::progress::Progress;
+use crate::capabilities::schedule::Schedule;
 use crate::capabilities::{files, progress};
 use crate::control::Control;
 use crate::limiter::Limiter;
@@ -22,6 +24,8 @@ pub(crate) struct State {
     pub(crate) configuration: Configuration,
     pub(crate) log: Arc<Log>,
     pub(crate) progress: Progress,
+    pub(crate) http: Http,
+    pub(crate) schedule: Schedule,
 }
 
 impl State {
@@ -32,10 +36,12 @@ impl State {
             wasi: WasiCtx::default(),
             table: ResourceTable::new(),
             read_ahead: files::read_ahead(),
-            limiter: Limiter::new(limits, control),
+            limiter: Limiter::new(limits, Arc::clone(&control)),
             configuration: Configuration::default(),
             log: Arc::new(Log::new(String::new(), Arc::clone(&masker), limits, None)),
-            progress: progress::build(String::new(), masker, limits, None),
+            progress: progress::build(String::new(), Arc::clone(&masker), limits, None),
+            http: Http::none(),
+            schedule: Schedule::none(masker, control),
         }
     }
 }

@@ -22,6 +22,22 @@ impl Asked {
         list.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
+    /// Pairs of texts, such as headers.
+    pub(crate) fn pairs(&self, key: &str) -> Vec<(String, String)> {
+        let list = self.parameters.get(key).and_then(Value::as_array);
+        let text = |value: &Value, index: usize| value[index].as_str().unwrap_or_default().to_owned();
+        list.into_iter().flatten().map(|pair| (text(pair, 0), text(pair, 1))).collect()
+    }
+
+    pub(crate) fn value(&self, key: &str) -> Value {
+        self.parameters.get(key).cloned().unwrap_or_default()
+    }
+
+    /// A number, if it was given: zero is one.
+    pub(crate) fn given(&self, key: &str) -> Option<u64> {
+        self.parameters.get(key).and_then(Value::as_u64)
+    }
+
     pub(crate) fn number(&self, key: &str) -> u64 {
         self.parameters.get(key).and_then(Value::as_u64).unwrap_or_default()
     }

@@ -1,6 +1,7 @@
 //! The probes by name, one file each.
 
 mod allocates;
+mod asks_for_tasks;
 mod completes;
 mod counts_attempts;
 mod draws_random;
@@ -20,8 +21,11 @@ mod reads_outside_memory;
 mod recurses;
 mod returns_much;
 mod says_much;
+mod sends_http;
+mod sends_secret;
 mod sleeps;
 mod spins;
+mod spins_in_host_calls;
 mod tells_secrets;
 mod traps;
 mod writes_files;
@@ -33,6 +37,7 @@ use serde_json::Value;
 pub(crate) fn run(asked: &Asked) -> Result<Value, Failure> {
     match asked.text("probe") {
         "allocates" => allocates::run(asked),
+        "asks_for_tasks" => asks_for_tasks::run(asked),
         "completes" => completes::run(asked),
         "counts_attempts" => counts_attempts::run(asked),
         "draws_random" => draws_random::run(asked),
@@ -52,8 +57,11 @@ pub(crate) fn run(asked: &Asked) -> Result<Value, Failure> {
         "recurses" => recurses::run(asked),
         "returns_much" => returns_much::run(asked),
         "says_much" => says_much::run(asked),
+        "sends_http" => sends_http::run(asked),
+        "sends_secret" => sends_secret::run(asked),
         "sleeps" => sleeps::run(asked),
         "spins" => spins::run(asked),
+        "spins_in_host_calls" => spins_in_host_calls::run(asked),
         "tells_secrets" => tells_secrets::run(asked),
         "traps" => traps::run(asked),
         "writes_files" => writes_files::run(asked),

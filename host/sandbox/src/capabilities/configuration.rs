@@ -18,26 +18,39 @@ pub struct Configuration {
     values: BTreeMap<String, SecretString>,
 }
 
+/// What the guest holds instead of a secret, and the secret.
+#[derive(Debug)]
+pub(crate) struct Placeholder {
+    pub(crate) key: String,
+    pub(crate) text: String,
+    pub(crate) value: SecretString,
+}
+
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     store::add_to_linker::<State, OfState>(linker, |state| state)
 }
 
-/// The values as one attempt sees them. What `seed` gives makes this attempt's placeholders differ from all others.
-pub fn build(granted: &Granted, seed: Seed) -> Configuration {
+/// The values as one attempt sees them, and what stands behind its placeholders. What `seed` gives makes these
+/// placeholders differ from those of all other attempts.
+pub(crate) fn build(granted: &Granted, seed: Seed) -> (Configuration, Vec<Placeholder>) {
     let nonce = if granted.values().any(|granted| granted.placeholder) { random::nonce(seed) } else { 0 };
+    let mut placeholders = Vec::new();
     let values = granted
         .iter()
         .enumerate()
         .map(|(index, (key, granted))| {
             let value = if granted.placeholder {
-                SecretString::from(format!("mwsecret-{nonce:032x}-{index}"))
+                let text = format!("mwsecret-{nonce:032x}-{index}");
+                let (key, value) = (key.clone(), granted.value.clone());
+                placeholders.push(Placeholder { key, text: text.clone(), value });
+                SecretString::from(text)
             } else {
                 granted.value.clone()
             };
             (key.clone(), value)
         })
         .collect();
-    Configuration { values }
+    (Configuration { values }, placeholders)
 }
 
 impl store::Host for State {

@@ -67,15 +67,54 @@ fn sockets_are_refused() {
     }
 }
 
-#[test]
-fn http_is_refused() {
-    import_is_unknown("wasi:http/outgoing-handler@0.2.6");
-    import_is_unknown("wasi:http/types@0.2.6");
+/// Without the part of the manifest that asks for it.
+#[track_caller]
+fn import_is_not_asked_for(interface: &str, section: &str, key: &str, asks: &str) {
+    let mut manifest = manifest_json();
+    match section {
+        "configuration" => drop(manifest.as_object_mut().unwrap().remove(section)),
+        _ => drop(manifest[section].as_object_mut().unwrap().remove(key)),
+    }
+    let bytes = component_of(&importing(interface));
+    let refusal = ModuleFile::pack(&bytes, &describe(manifest)).unwrap_err();
+    assert_eq!(refusal.code(), "module_import_not_asked", "{refusal}");
+    assert_eq!(
+        refusal.to_string(),
+        format!("the module imports `{interface}`, which its manifest does not ask for")
+    );
+    let ModuleRefusal::ImportNotAsked { ask, .. } = refusal else { panic!("{refusal}") };
+    assert_eq!(ask, asks);
+    assert!(pack(&importing(interface)).is_ok(), "with the lines it is taken");
 }
 
+/// One row for each capability that a manifest switches on. Files need none: without a mount there are no folders.
 #[test]
-fn schedule_is_refused() {
-    import_is_unknown("mainworker:job/schedule@0.1.0");
+fn what_the_manifest_does_not_ask_for_is_refused_with_the_lines_that_ask() {
+    for (interface, section, key, asks) in [
+        (
+            "wasi:config/store@0.2.0-rc.1",
+            "configuration",
+            "",
+            "[configuration]\n\"some.key\" = { required = true }",
+        ),
+        (
+            "wasi:http/outgoing-handler@0.2.12",
+            "grants",
+            "http",
+            "[grants]\nhttp = [{ to = \"https://api.example.com\", methods = [\"GET\"] }]",
+        ),
+        (
+            "wasi:http/types@0.2.12",
+            "grants",
+            "http",
+            "[grants]\nhttp = [{ to = \"https://api.example.com\", methods = [\"GET\"] }]",
+        ),
+        ("mainworker:job/schedule@0.1.0", "grants", "schedule", "[grants]\nschedule = [\"some-job\"]"),
+    ] {
+        import_is_not_asked_for(interface, section, key, asks);
+    }
+    import_is_unknown("wasi:http/incoming-handler@0.2.12");
+    import_is_unknown("wasi:http/outgoing-handler@0.3.0");
 }
 
 #[test]
@@ -106,17 +145,9 @@ fn whatever_nobody_has_heard_of_is_refused() {
 }
 
 #[test]
-fn configuration_without_a_key_in_the_manifest_is_refused_with_the_line_that_asks() {
-    let bytes = component_of(&importing("wasi:config/store@0.2.0-rc.1"));
-    let refusal = pack_without_configuration(&bytes).unwrap_err();
+fn a_component_that_a_compiler_made_is_refused_without_its_keys() {
+    let refusal = pack_without_configuration(component::probes()).unwrap_err();
     assert_eq!(refusal.code(), "module_import_not_asked", "{refusal}");
-    assert!(refusal.to_string().contains("wasi:config/store"), "{refusal}");
-    let ModuleRefusal::ImportNotAsked { ask, .. } = refusal else { panic!("{refusal}") };
-    assert!(ask.contains("[configuration]"), "{ask}");
-    assert!(
-        pack_without_configuration(component::probes()).is_err(),
-        "as is a component that a compiler made"
-    );
 }
 
 #[test]

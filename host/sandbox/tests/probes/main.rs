@@ -20,7 +20,15 @@ mod floods;
 #[cfg(test)]
 mod hand_made;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
+mod http_ends;
+#[cfg(test)]
+mod http_secrets;
+#[cfg(test)]
 mod isolation;
+#[cfg(test)]
+mod schedule;
 #[cfg(test)]
 mod schemas;
 #[cfg(test)]

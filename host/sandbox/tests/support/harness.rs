@@ -28,12 +28,17 @@ pub(crate) fn start(cache: Option<mainworker_sandbox::module_cache::ModuleCache>
     Sandbox::start(&LimitValues::default(), cache).expect("a sandbox starts")
 }
 
-/// The manifest of the probes, to be added to. It asks for a key because the probes import configuration.
+/// The manifest of the probes, to be added to. It asks for a key, a request and a job because the probes import what
+/// these are for; none of it is given.
 pub(crate) fn manifest_json() -> Value {
     json!({
         "job": { "name": "probes", "version": "0.1.0", "summary": "Tries what it should not" },
         "schedulable-by": { "sources": ["api"] },
         "configuration": { "granted": {}, "secret": { "secret": true } },
+        "grants": {
+            "http": [{ "to": "https://nobody.invalid", "methods": ["GET"], "optional": true }],
+            "schedule": ["echo"],
+        },
     })
 }
 

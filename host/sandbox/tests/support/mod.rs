@@ -5,3 +5,4 @@ pub(crate) mod component;
 pub(crate) mod harness;
 pub(crate) mod job_text;
 pub(crate) mod run;
+pub(crate) mod server;

@@ -5,10 +5,13 @@ use mainworker_domain::configuration::GrantedValue;
 use mainworker_domain::event::Event;
 use mainworker_domain::limits::{Limit, LimitValues};
 use mainworker_domain::manifest::{Access, Manifest};
+use mainworker_domain::origin::OriginPattern;
 use mainworker_domain::outcome::AttemptEnd;
 use mainworker_sandbox::attempt::{AttemptReport, AttemptRequest, AttemptTask, Stop};
 use mainworker_sandbox::capabilities::clock::Clock;
 use mainworker_sandbox::capabilities::files::Mount;
+use mainworker_sandbox::capabilities::http::{Network, Roots, Transport};
+use mainworker_sandbox::capabilities::schedule::Intake;
 use mainworker_sandbox::capabilities::{Granted, Offer, check};
 use mainworker_sandbox::module::{Module, Sandbox};
 use serde_json::{Value, json};
@@ -26,9 +29,18 @@ pub(crate) struct Run {
     limits: Vec<(Limit, u64)>,
     configuration: mainworker_domain::configuration::Granted,
     clock: Option<Arc<dyn Clock>>,
+    intake: Option<Arc<dyn Intake>>,
     attempt: u32,
     events: Option<UnboundedSender<Event>>,
     stop: Arc<Stop>,
+}
+
+/// Nothing of this machine but one loopback address, where the tests' servers are.
+fn on_loopback() -> Offer {
+    let mut offer = Offer::default();
+    let here = "127.0.0.1/32".parse().expect("an address range");
+    offer.http.transport = Arc::new(Network::new(vec![here], Roots::System));
+    offer
 }
 
 impl Run {
@@ -38,10 +50,11 @@ impl Run {
             module,
             payload,
             manifest: manifest_json(),
-            offer: Offer::default(),
+            offer: on_loopback(),
             limits: Vec::new(),
             configuration: mainworker_domain::configuration::Granted::new(),
             clock: None,
+            intake: None,
             attempt: 1,
             events: None,
             stop: Arc::default(),
@@ -63,11 +76,49 @@ impl Run {
     /// A mount that the manifest asks for and the host gives.
     pub(crate) fn mount(mut self, name: &str, path: &Path, access: Access) -> Self {
         self.offer.mounts.insert(name.to_owned(), Mount { path: path.to_owned(), access });
-        let grant = json!({ "mount": name, "access": access.as_str() });
-        match self.manifest["grants"]["files"].as_array_mut() {
+        self.ask("files", json!({ "mount": name, "access": access.as_str() }));
+        self
+    }
+
+    fn ask(&mut self, capability: &str, grant: Value) {
+        match self.manifest["grants"][capability].as_array_mut() {
             Some(grants) => grants.push(grant),
-            None => self.manifest["grants"] = json!({ "files": [grant] }),
+            None => self.manifest["grants"][capability] = json!([grant]),
         }
+    }
+
+    /// Requests that the manifest asks for; what the settings allow is another matter.
+    pub(crate) fn asks_http(mut self, grant: Value) -> Self {
+        self.ask("http", grant);
+        self
+    }
+
+    /// Origins that the settings allow.
+    pub(crate) fn allows(mut self, origin: &str) -> Self {
+        self.offer.http.allow.push(OriginPattern::parse(origin).expect("an origin"));
+        self
+    }
+
+    /// An origin that the manifest asks for, for GET and POST, and that the settings allow.
+    pub(crate) fn http(self, origin: &str) -> Self {
+        self.asks_http(json!({ "to": origin, "methods": ["GET", "POST"] })).allows(origin)
+    }
+
+    /// What sends the requests.
+    pub(crate) fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.offer.http.transport = Arc::new(transport);
+        self
+    }
+
+    /// A key of the manifest.
+    pub(crate) fn key(mut self, key: &str, grant: Value) -> Self {
+        self.manifest["configuration"][key] = grant;
+        self
+    }
+
+    /// What takes the tasks that the job asks for.
+    pub(crate) fn intake(mut self, intake: impl Intake + 'static) -> Self {
+        self.intake = Some(Arc::new(intake));
         self
     }
 
@@ -107,7 +158,9 @@ impl Run {
 
     fn granted(&self) -> Granted {
         let manifest = Manifest::from_json(&self.manifest).expect("the manifest is valid");
-        let mut granted = check(&manifest, &self.offer).expect("the grants are given");
+        let mut granted =
+            check(&manifest, Some(&self.configuration), &self.offer).expect("the grants are given");
+        granted.intake.clone_from(&self.intake);
         for &(limit, value) in &self.limits {
             granted.limits = granted.limits.with(limit, value);
         }

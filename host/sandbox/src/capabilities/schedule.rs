@@ -1,0 +1,167 @@
+//! Schedule: a job asks for tasks of other jobs.
+//!
+//! Only of jobs that its manifest names, with the source `job:NAME` and an empty configuration: what its own envelope
+//! brought is not for others. Each task passes the very checks that any envelope passes, at the call, so the job is told
+//! at once. It exists only if the attempt completes.
+
+use super::OfState;
+use super::masking::Masker;
+use crate::bindings::mainworker::job::schedule;
+use crate::control::Control;
+use crate::state::State;
+use mainworker_domain::denial::Denial;
+use mainworker_domain::event::Level;
+use mainworker_domain::job_name::JobName;
+use mainworker_domain::json;
+use mainworker_domain::limits::{Limit, Limits, PAYLOAD_BYTES_MAX};
+use mainworker_domain::manifest::Manifest;
+use mainworker_domain::outcome::LimitBreach;
+use mainworker_domain::task_options::TaskOptions;
+use std::fmt;
+use std::sync::Arc;
+use wasmtime::component::Linker;
+
+/// The door: what every envelope passes, whoever asks.
+pub trait Intake: Send + Sync + fmt::Debug {
+    /// Checks an envelope. The id of the task that it will be, if it comes to be one.
+    ///
+    /// # Errors
+    /// For the job: the code of the rejection and what is wrong.
+    fn admit(&self, envelope: &[u8]) -> Result<String, String>;
+}
+
+/// A task that a job asked for and that passed the door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedTask {
+    /// Its id.
+    pub task_id: String,
+    /// The job that is to run.
+    pub job: String,
+    /// `job:NAME` of the job that asked.
+    pub source: String,
+    /// JSON text, as the job wrote it.
+    pub payload: String,
+    /// What goes with it.
+    pub options: TaskOptions,
+}
+
+/// What one attempt may ask for.
+pub(crate) struct Schedule {
+    source: String,
+    jobs: Vec<JobName>,
+    intake: Option<Arc<dyn Intake>>,
+    tasks_max: u64,
+    masker: Arc<Masker>,
+    control: Arc<Control>,
+}
+
+pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    schedule::add_to_linker::<State, OfState>(linker, |state| state)
+}
+
+impl Schedule {
+    pub(crate) fn build(
+        manifest: &Manifest,
+        intake: Option<Arc<dyn Intake>>,
+        limits: &Limits,
+        masker: Arc<Masker>,
+        control: Arc<Control>,
+    ) -> Self {
+        Self {
+            source: format!("job:{}", manifest.job.name),
+            jobs: manifest.grants.schedule.clone(),
+            intake,
+            tasks_max: limits.get(Limit::ScheduledTasks),
+            masker,
+            control,
+        }
+    }
+
+    /// Of a guest that is granted nothing.
+    pub(crate) fn none(masker: Arc<Masker>, control: Arc<Control>) -> Self {
+        Self { source: String::new(), jobs: Vec::new(), intake: None, tasks_max: 0, masker, control }
+    }
+
+    fn ask(&self, job: String, payload: String, options: TaskOptions) -> Result<String, Refused> {
+        if !self.jobs.iter().any(|granted| granted.as_str() == job) {
+            let granted = self.jobs.iter().map(JobName::to_string).collect();
+            return Err(Refused::Denied(Box::new(Denial::Schedule {
+                target: job.chars().take(80).collect(),
+                granted,
+            })));
+        }
+        let intake = self
+            .intake
+            .as_ref()
+            .ok_or_else(|| Refused::Rejected("this host has nothing that takes tasks".to_owned()))?;
+        options.check().map_err(|error| Refused::Rejected(error.to_string()))?;
+        if payload.len() as u64 <= PAYLOAD_BYTES_MAX {
+            json::check(payload.as_bytes()).map_err(|malformed| {
+                let json::Malformed { problem, line, column } = malformed;
+                Refused::Rejected(format!(
+                    "the payload is not JSON at line {line}, column {column}: {problem}"
+                ))
+            })?;
+        }
+        if self.masker.mask_json(payload.clone()) != payload {
+            // Masking it would send nonsense, and payloads are stored and shown.
+            let problem = "the payload has one of the job's secrets in it, expected none: payloads are shown";
+            return Err(Refused::Rejected(problem.to_owned()));
+        }
+        let mut asked = self.control.asked();
+        if let Some(key) = &options.idempotency_key
+            && let Some(first) = asked.iter().find(|task| task.options.idempotency_key.as_ref() == Some(key))
+        {
+            let is_same = first.job == job && first.payload == payload && first.options == options;
+            return if is_same {
+                Ok(first.task_id.clone())
+            } else {
+                Err(Refused::Rejected(format!(
+                    "idempotency_conflict: this attempt has asked for another task with the key `{key}`"
+                )))
+            };
+        }
+        let observed = asked.len() as u64 + 1;
+        if observed > self.tasks_max {
+            let breach = LimitBreach { limit: Limit::ScheduledTasks, observed, allowed: self.tasks_max };
+            return Err(Refused::OverLimit(breach.to_string()));
+        }
+        // The payload is JSON by itself, so it cannot say anything about the fields around it.
+        let envelope = format!(
+            r#"{{"configuration":{{}},"jobName":"{job}","source":"{}","jobPayload":{payload}}}"#,
+            self.source
+        );
+        let task_id = intake.admit(envelope.as_bytes()).map_err(Refused::Rejected)?;
+        let source = self.source.clone();
+        asked.push(AskedTask { task_id: task_id.clone(), job, source, payload, options });
+        Ok(task_id)
+    }
+}
+
+enum Refused {
+    Denied(Box<Denial>),
+    Rejected(String),
+    OverLimit(String),
+}
+
+impl schedule::Host for State {
+    fn enqueue(
+        &mut self,
+        job: String,
+        payload: String,
+        options: schedule::Options,
+    ) -> wasmtime::Result<Result<String, schedule::Refusal>> {
+        let schedule::Options { delay_ms, priority, label, tags, idempotency_key, unique_key } = options;
+        let options = TaskOptions { delay_ms, priority, label, tags, idempotency_key, unique_key };
+        Ok(self.schedule.ask(job, payload, options).map_err(|refused| match refused {
+            Refused::Denied(denial) => {
+                self.log.write(Level::Warn, "host", &format!("{denial}\n{}", denial.remedy()));
+                let message = denial.to_string();
+                self.schedule.control.add_denial(*denial);
+                schedule::Refusal::NotGranted(message)
+            }
+            Refused::Rejected(message) => schedule::Refusal::Rejected(message),
+            Refused::OverLimit(message) => schedule::Refusal::OverLimit(message),
+        }))
+    }
+}
