@@ -1,9 +1,10 @@
 //! Adds up the bytes served per account from edge server logs.
 //!
 //! A run picks the log files that the payload names ([`files`]), reads each one once from start to end, gzipped or plain
-//! ([`reader`]), in one of four formats ([`formats`]), and adds up what its lines are worth per account ([`tally`]). Where
-//! the mount `reports` is granted it leaves one report per file there ([`report_files`]), named by the file's digest, for
-//! jobs that add up a month.
+//! ([`reader`]), in one of four formats ([`formats`]), and adds up what its lines are worth per account ([`tally`]). Whose
+//! a stream is says the payload, or else the accounts service where `accounts.url` is configured; without both, all
+//! streams are unknown. Where the mount `reports` is granted it leaves one report per file there ([`report_files`]), named
+//! by the file's digest, for jobs that add up a month.
 //!
 //! Lines that cannot be read are counted and never end a run. A file that cannot be read to its end does: half a file
 //! would be half a bill, and a later attempt may find it whole. Nothing grows with the size of the input, so a file of any
@@ -19,8 +20,9 @@ pub mod tally;
 
 use std::path::Path;
 
-use mainworker::{Failure, Task};
+use mainworker::{Failure, Task, log};
 use mainworker_models::{EdgeLogsPayload, EdgeLogsReport};
+use mainworker_services::Accounts;
 
 use progress::Progress;
 use reader::LineBuffer;
@@ -33,15 +35,32 @@ const REPORTS: &str = "/reports";
 ///
 /// # Errors
 ///
-/// Those of [`process`].
+/// Those of [`with_accounts`] and [`process`].
 #[mainworker::job]
 pub fn run(task: &Task, payload: EdgeLogsPayload) -> Result<EdgeLogsReport, Failure> {
     let reports = Path::new(REPORTS);
     // The grant is optional: without it the folder does not exist.
     let reports = reports.is_dir().then_some(reports);
+    let payload = with_accounts(payload)?;
     process(Path::new(LOGS), reports, payload, &task.id, &mut |percent, file| {
         mainworker::progress::report(percent, file);
     })
+}
+
+/// The payload, with the accounts service's answer where it names no accounts itself and there is such a service.
+///
+/// # Errors
+///
+/// Those of [`Accounts::streams`]: with half of the accounts, or none, the reports of a month would be wrong.
+pub fn with_accounts(mut payload: EdgeLogsPayload) -> Result<EdgeLogsPayload, Failure> {
+    if payload.accounts.is_none()
+        && let Some(service) = Accounts::find()?
+    {
+        let accounts = service.streams()?;
+        log::info!("accounts_read streams={}", accounts.len());
+        payload.accounts = Some(accounts);
+    }
+    Ok(payload)
 }
 
 /// Adds up the log files under `logs` that `payload` names, and leaves a report for each in `reports`.

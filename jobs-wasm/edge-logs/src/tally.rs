@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::FixedState;
 use mainworker_models::{
-    Account, AccountTotals, EdgeLogsReport, MonthTotals, Seconds, StreamAccounts, StreamTotals,
+    Account, AccountTotals, EdgeLogsReport, Month, MonthTotals, Seconds, StreamAccounts, StreamTotals,
 };
 
-use crate::formats::{Billed, Line, Month};
+use crate::formats::{Billed, Line};
 
 /// Where streams are added up that have no account and found no room; a stream of that name is among them.
 pub const OTHER: &str = "other";

@@ -22,7 +22,8 @@ pub struct EdgeLogsPayload {
     /// The format of all these files.
     #[serde(default)]
     pub format: LogFormat,
-    /// The account of each stream. Streams that are not named here are reported as unknown.
+    /// The account of each stream. Streams that are not named here are reported as unknown. Without it the accounts service
+    /// is asked, where the host names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accounts: Option<StreamAccounts>,
 }

@@ -1,6 +1,6 @@
 //! The JSON of `edge-logs` payloads and reports.
 
-use mainworker_models::{AccountTotals, EdgeLogsPayload, EdgeLogsReport, FileReport, LogFormat, Seconds};
+use mainworker_models::{AccountTotals, EdgeLogsPayload, LogFormat, Seconds};
 use serde_json::json;
 
 #[test]
@@ -50,19 +50,7 @@ fn seconds_appear_only_where_there_are_some() {
 }
 
 #[test]
-fn schemas_describe_every_property() {
-    for schema in [
-        schemars::schema_for!(EdgeLogsPayload),
-        schemars::schema_for!(EdgeLogsReport),
-        schemars::schema_for!(FileReport),
-    ] {
-        let schema = schema.as_value();
-        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-        assert_eq!(schema["additionalProperties"], false);
-        for (name, property) in schema["properties"].as_object().unwrap() {
-            assert!(property["description"].is_string(), "{name} of {}", schema["title"]);
-        }
-    }
+fn payload_schema_bounds_the_patterns() {
     let payload = schemars::schema_for!(EdgeLogsPayload);
     let files = &payload.as_value()["properties"]["files"];
     assert_eq!((&files["minItems"], &files["maxItems"]), (&json!(1), &json!(100)));

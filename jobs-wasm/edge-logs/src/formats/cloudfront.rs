@@ -7,7 +7,7 @@
 use memchr::{memchr, memrchr};
 
 use super::columns::{Columns, Wanted, field_names, is_directive, needed, optional};
-use super::{Billed, Line, Month, NO_STREAM, number};
+use super::{Billed, Line, NO_STREAM, month, number};
 
 const WANTED: [Wanted; 3] = [needed(b"sc-bytes"), needed(b"cs-uri-stem"), optional(b"date")];
 
@@ -37,7 +37,7 @@ impl Parser {
     fn read<'a>(&self, line: &'a [u8]) -> Option<Billed<'a>> {
         let [bytes, uri, date] = self.columns.as_ref()?.pick(line)?;
         let month = match date {
-            Some(date) => Some(Month::of_date(date)?),
+            Some(date) => Some(month::of_date(date)?),
             None => None,
         };
         Some(Billed {
@@ -79,6 +79,7 @@ fn stream_of_recording(path: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mainworker_models::Month;
 
     const HEADER: &[u8] =
         b"#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer)";

@@ -10,7 +10,7 @@
 
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
-use super::{Billed, Line, Month, NO_STREAM, number};
+use super::{Billed, Line, NO_STREAM, month, number};
 
 const DATE_LENGTH: usize = 26;
 
@@ -27,7 +27,7 @@ pub fn parse(line: &[u8]) -> Line<'_> {
 fn read(line: &[u8]) -> Option<Billed<'_>> {
     let after_bracket = after_user(line)?;
     let (date, rest) = after_bracket.split_first_chunk::<DATE_LENGTH>()?;
-    let month = Month::of_combined(date)?;
+    let month = month::of_combined(date)?;
     let [b']', b' ', b'"', rest @ ..] = rest else { return None };
     let (request, bytes) = split_request(rest)?;
     Some(Billed { stream: stream_of_request(request), bytes, milliseconds: None, month: Some(month) })

@@ -3,7 +3,7 @@
 //! A stream's bytes and seconds grow from event to event, so only its last one, `stop`, is billed. Dates are in UTC.
 
 use super::columns::{Columns, Wanted, field_names, is_directive, needed, optional};
-use super::{Billed, Line, Month, number};
+use super::{Billed, Line, month, number};
 
 const WANTED: [Wanted; 5] =
     [needed(b"x-event"), needed(b"sc-bytes"), needed(b"x-sname"), optional(b"x-duration"), optional(b"date")];
@@ -34,7 +34,7 @@ impl Parser {
             return Some(Line::Unbilled);
         }
         let month = match date {
-            Some(date) => Some(Month::of_date(date)?),
+            Some(date) => Some(month::of_date(date)?),
             None => None,
         };
         Some(Line::Billed(Billed {
@@ -49,6 +49,7 @@ impl Parser {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mainworker_models::Month;
 
     const HEADER: &[u8] = b"#Fields:\tx-event\tx-category\tdate\ttime\tc-ip\tcs-bytes\tsc-bytes\tx-duration\tx-sname\tcs-uri-stem\tc-user-agent";
 

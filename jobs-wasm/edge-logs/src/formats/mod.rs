@@ -13,9 +13,7 @@ mod month;
 mod number;
 pub mod wpc;
 
-use mainworker_models::LogFormat;
-
-pub use month::Month;
+use mainworker_models::{LogFormat, Month};
 
 /// What one line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,124 +1,65 @@
-//! The calendar month in UTC of a line.
+//! The calendar month in UTC of a line, as each format writes its date.
 
-use std::fmt;
+use mainworker_models::Month;
 
 use super::number::{four_digits, two_digits, whole};
 
-/// A calendar month in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Month {
-    year: u16,
-    month: u8,
-}
-
-const SECONDS_PER_DAY: u64 = 86_400;
 const MINUTES_PER_DAY: i32 = 1_440;
 
-impl Month {
-    /// The month numbered 1 to 12 of a year of four digits.
-    pub fn new(year: u16, month: u8) -> Option<Self> {
-        (year <= 9_999 && (1..=12).contains(&month)).then_some(Self { year, month })
+/// The month of `DD/Mon/YYYY:HH:MM:SS ±HHMM`, as the combined format writes it.
+#[inline]
+pub(super) fn of_combined(text: &[u8; 26]) -> Option<Month> {
+    if (text[2], text[6], text[11], text[14], text[17], text[20]) != (b'/', b'/', b':', b':', b':', b' ') {
+        return None;
     }
-
-    /// The month of `DD/Mon/YYYY:HH:MM:SS ±HHMM`, as the combined format writes it.
-    #[inline]
-    pub fn of_combined(text: &[u8; 26]) -> Option<Self> {
-        if (text[2], text[6], text[11], text[14], text[17], text[20]) != (b'/', b'/', b':', b':', b':', b' ')
-        {
-            return None;
-        }
-        let local = Self::new(four_digits(&text[7..11])?, month_of_name(&text[3..6])?)?;
-        let day = two_digits(&text[0..2])?;
-        let minute = minute_of_day(&text[12..14], &text[15..17], &text[18..20])?;
-        let behind_utc = match text[21] {
-            b'+' => -1,
-            b'-' => 1,
-            _ => return None,
-        };
-        let (hours, minutes) = (two_digits(&text[22..24])?, two_digits(&text[24..26])?);
-        if day == 0 || day > local.days() || hours > 23 || minutes > 59 {
-            return None;
-        }
-        // An offset is less than a day, so away from the ends of a month it cannot change it.
-        if (2..=27).contains(&day) {
-            return Some(local);
-        }
-        let offset = i32::from(hours) * 60 + i32::from(minutes);
-        let minute_of_month = i32::from(day - 1) * MINUTES_PER_DAY + minute + behind_utc * offset;
-        if minute_of_month < 0 {
-            local.previous()
-        } else if minute_of_month >= i32::from(local.days()) * MINUTES_PER_DAY {
-            local.next()
-        } else {
-            Some(local)
-        }
+    let local = Month::new(four_digits(&text[7..11])?, month_of_name(&text[3..6])?)?;
+    let day = two_digits(&text[0..2])?;
+    let minute = minute_of_day(&text[12..14], &text[15..17], &text[18..20])?;
+    let behind_utc = match text[21] {
+        b'+' => -1,
+        b'-' => 1,
+        _ => return None,
+    };
+    let (hours, minutes) = (two_digits(&text[22..24])?, two_digits(&text[24..26])?);
+    if day == 0 || day > local.days() || hours > 23 || minutes > 59 {
+        return None;
     }
-
-    /// The month of `YYYY-MM-DD`, as W3C logs write it, always in UTC.
-    #[inline]
-    pub fn of_date(text: &[u8]) -> Option<Self> {
-        let text: &[u8; 10] = text.try_into().ok()?;
-        if (text[4], text[7]) != (b'-', b'-') {
-            return None;
-        }
-        let month = Self::new(four_digits(&text[0..4])?, two_digits(&text[5..7])?)?;
-        let day = two_digits(&text[8..10])?;
-        (1..=month.days()).contains(&day).then_some(month)
+    // An offset is less than a day, so away from the ends of a month it cannot change it.
+    if (2..=27).contains(&day) {
+        return Some(local);
     }
-
-    /// The month of so many seconds since 1970, decimals ignored, as WPC logs write it.
-    #[inline]
-    pub fn of_timestamp(text: &[u8]) -> Option<Self> {
-        let seconds = match text.iter().position(|&byte| byte == b'.') {
-            Some(dot) if text[dot + 1..].iter().all(u8::is_ascii_digit) => &text[..dot],
-            Some(_) => return None,
-            None => text,
-        };
-        Self::of_day(whole(seconds)? / SECONDS_PER_DAY)
-    }
-
-    /// The month of the day that is `day` days after 1 January 1970, by counting in years that begin on 1 March, so that
-    /// the leap day is the last of its year (Howard Hinnant's `civil_from_days`).
-    fn of_day(day: u64) -> Option<Self> {
-        const DAYS_OF_400_YEARS: u64 = 146_097;
-        const FROM_MARCH_OF_YEAR_0: u64 = 719_468;
-        let day = day.checked_add(FROM_MARCH_OF_YEAR_0)?;
-        let (era, of_era) = (day / DAYS_OF_400_YEARS, day % DAYS_OF_400_YEARS);
-        let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let from_march = (5 * of_year + 2) / 153;
-        let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-        let year = era * 400 + year_of_era + u64::from(month <= 2);
-        Self::new(u16::try_from(year).ok()?, u8::try_from(month).ok()?)
-    }
-
-    fn days(self) -> u8 {
-        let leap =
-            self.year.is_multiple_of(4) && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
-        match self.month {
-            2 => 28 + u8::from(leap),
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        }
-    }
-
-    fn previous(self) -> Option<Self> {
-        if self.month == 1 {
-            Self::new(self.year.checked_sub(1)?, 12)
-        } else {
-            Self::new(self.year, self.month - 1)
-        }
-    }
-
-    fn next(self) -> Option<Self> {
-        if self.month == 12 { Self::new(self.year + 1, 1) } else { Self::new(self.year, self.month + 1) }
+    let offset = i32::from(hours) * 60 + i32::from(minutes);
+    let minute_of_month = i32::from(day - 1) * MINUTES_PER_DAY + minute + behind_utc * offset;
+    if minute_of_month < 0 {
+        local.previous()
+    } else if minute_of_month >= i32::from(local.days()) * MINUTES_PER_DAY {
+        local.next()
+    } else {
+        Some(local)
     }
 }
 
-impl fmt::Display for Month {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:04}-{:02}", self.year, self.month)
+/// The month of `YYYY-MM-DD`, as W3C logs write it, always in UTC.
+#[inline]
+pub(super) fn of_date(text: &[u8]) -> Option<Month> {
+    let text: &[u8; 10] = text.try_into().ok()?;
+    if (text[4], text[7]) != (b'-', b'-') {
+        return None;
     }
+    let month = Month::new(four_digits(&text[0..4])?, two_digits(&text[5..7])?)?;
+    let day = two_digits(&text[8..10])?;
+    (1..=month.days()).contains(&day).then_some(month)
+}
+
+/// The month of so many seconds since 1970, decimals ignored, as WPC logs write it.
+#[inline]
+pub(super) fn of_timestamp(text: &[u8]) -> Option<Month> {
+    let seconds = match text.iter().position(|&byte| byte == b'.') {
+        Some(dot) if text[dot + 1..].iter().all(u8::is_ascii_digit) => &text[..dot],
+        Some(_) => return None,
+        None => text,
+    };
+    Month::of_unix_seconds(whole(seconds)?)
 }
 
 fn month_of_name(name: &[u8]) -> Option<u8> {
@@ -151,7 +92,7 @@ mod tests {
 
     fn combined(text: &str) -> Option<String> {
         let text: &[u8; 26] = text.as_bytes().try_into().ok()?;
-        Month::of_combined(text).map(|month| month.to_string())
+        of_combined(text).map(|month| month.to_string())
     }
 
     #[test]
@@ -196,19 +137,15 @@ mod tests {
             ("1430438400.x", None),
         ];
         for (text, month) in rows {
-            assert_eq!(
-                Month::of_timestamp(text.as_bytes()).map(|m| m.to_string()).as_deref(),
-                month,
-                "{text}"
-            );
+            assert_eq!(of_timestamp(text.as_bytes()).map(|m| m.to_string()).as_deref(), month, "{text}");
         }
     }
 
     #[test]
     fn date_must_be_whole() {
-        assert_eq!(Month::of_date(b"2014-11-24").map(|m| m.to_string()).as_deref(), Some("2014-11"));
+        assert_eq!(of_date(b"2014-11-24").map(|m| m.to_string()).as_deref(), Some("2014-11"));
         for refused in ["2014-11-2", "2014-13-01", "2014-00-01", "2014-11-31", "2014/11/24", "-", ""] {
-            assert_eq!(Month::of_date(refused.as_bytes()), None, "{refused}");
+            assert_eq!(of_date(refused.as_bytes()), None, "{refused}");
         }
     }
 }

@@ -7,7 +7,7 @@
 use memchr::{memchr, memchr2, memmem, memrchr};
 
 use super::columns::{Columns, Wanted, field_names, is_directive, needed, optional};
-use super::{Billed, Line, Month, NO_STREAM, number};
+use super::{Billed, Line, NO_STREAM, month, number};
 
 /// The most bytes that an answer with a playlist has.
 const PLAYLIST_BYTES: u64 = 1_000;
@@ -41,7 +41,7 @@ impl Parser {
         let [bytes, url, timestamp] = self.columns.as_ref()?.pick(line)?;
         let bytes = number::byte_count(bytes?)?;
         let month = match timestamp {
-            Some(timestamp) => Some(Month::of_timestamp(timestamp)?),
+            Some(timestamp) => Some(month::of_timestamp(timestamp)?),
             None => None,
         };
         if bytes <= PLAYLIST_BYTES {
@@ -71,6 +71,7 @@ fn stream_of_url(url: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mainworker_models::Month;
 
     const HEADER: &[u8] = b"Fields: timestamp time-taken c-ip filesize s-ip s-port sc-status sc-bytes cs-method cs-uri-stem - rs-duration rs-bytes c-referrer c-user-agent customer-id x-ec_custom-1";
 

@@ -109,7 +109,7 @@ fn copy_that_a_killed_attempt_left_is_taken_over() {
     let log = months_log();
     let digest = digest(log.as_bytes());
     let edge = Edge::new().with("a.log", &log);
-    let aside = edge.reports().join(format!(".{digest}.task-1.tmp"));
+    let aside = edge.reports().join(format!(".{digest}.json.task-1.tmp"));
     for _ in 0..2 {
         fs::write(&aside, "half a rep").unwrap();
         edge.run_with_reports(payload(&[])).unwrap();
