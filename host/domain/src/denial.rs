@@ -75,7 +75,7 @@ pub enum Denial {
         request: DeniedRequest,
     },
     /// The name leads only to addresses that jobs may not reach.
-    #[error("denied {request}: the host is at {address}, {kind}")]
+    #[error("denied {request}: its host is at {address}, {kind}")]
     Address {
         /// The request.
         request: DeniedRequest,

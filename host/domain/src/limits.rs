@@ -51,7 +51,8 @@ pub const WALL_GRACE_MS: u64 = 200;
 pub const TEXT_BYTES_MAX: usize = 8 << 10;
 /// Seconds that a guest can ask to be retried after: 30 days, the longest a task may wait.
 pub const RETRY_AFTER_MS_MAX: u64 = 30 * 24 * 3_600_000;
-/// HTTP requests of one attempt that are under way at a time; further ones wait. Each holds a body of its largest size.
+/// HTTP requests of one attempt that are under way at a time, until their responses were read or dropped; further ones
+/// wait. Each holds host memory: its own body, and some pieces of its response.
 pub const HTTP_IN_FLIGHT_MAX: usize = 8;
 /// Milliseconds to connect, TLS included, unless the job says otherwise.
 pub const HTTP_CONNECT_MS: u64 = 10_000;

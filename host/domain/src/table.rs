@@ -103,6 +103,12 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// The path of `key` in the table at `path`. Keys with dots are quoted, as TOML would have them.
+pub(crate) fn path_below(path: &str, key: &str) -> String {
+    let key = if key.contains(['.', ' ', '"']) { format!("{key:?}") } else { key.to_owned() };
+    if path.is_empty() { key } else { format!("{path}.{key}") }
+}
+
 /// One table being read.
 #[derive(Debug)]
 pub struct Table<'a> {
@@ -145,10 +151,9 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The path of `key` in this table. Keys with dots are quoted, as TOML would have them.
+    /// The path of `key` in this table.
     pub fn path_of(&self, key: &str) -> String {
-        let key = if key.contains(['.', ' ', '"']) { format!("{key:?}") } else { key.to_owned() };
-        if self.path.is_empty() { key } else { format!("{}.{key}", self.path) }
+        path_below(&self.path, key)
     }
 
     /// An error about `key`.

@@ -4,7 +4,7 @@ use crate::configuration::From;
 use crate::job_name::JobName;
 use crate::limits::MANIFEST_ENTRIES_MAX;
 use crate::origin::OriginPattern;
-use crate::table::{Table, TableError, TableProblem};
+use crate::table::{Table, TableError, TableProblem, path_below};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -228,7 +228,10 @@ impl Grants {
     pub(super) fn check_keys(&self, keys: &BTreeMap<String, KeyGrant>) -> Result<(), TableError> {
         let invalid = |path: String, key: &str, expected: &str| TableError {
             path,
-            problem: TableProblem::Invalid { found: format!("config:{key}"), expected: expected.to_owned() },
+            problem: TableProblem::Invalid {
+                found: format!("`config:{key}`"),
+                expected: expected.to_owned(),
+            },
         };
         for (index, grant) in self.http.iter().enumerate() {
             let Destination::Key(key) = &grant.to else { continue };
@@ -243,7 +246,8 @@ impl Grants {
                 if keys.get(key).is_none_or(|named| named.secret || named.from != From::Host) {
                     let expected =
                         "expected a key under `[configuration]` with `from = \"host\"` that is no secret";
-                    return Err(invalid(format!("configuration.{name}.only-to[{index}]"), key, expected));
+                    let path = format!("{}.only-to[{index}]", path_below("configuration", name));
+                    return Err(invalid(path, key, expected));
                 }
             }
         }

@@ -6,9 +6,9 @@
 //! thread of its own, so a guest that computes delays no response and no guest waits on a thread.
 
 mod delivery;
-mod error_code;
 mod network;
 mod recorded;
+mod replaced;
 mod secrets;
 mod tls;
 mod transport;
@@ -92,7 +92,7 @@ impl GrantedHttp {
 pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     outgoing_handler::add_to_linker::<State, WasiHttp>(linker, State::http)?;
     types::add_to_linker::<State, WasiHttp>(linker, &types::LinkOptions::default(), State::http)?;
-    error_code::link(linker)
+    replaced::link(linker)
 }
 
 impl WasiHttpView for State {
@@ -116,7 +116,7 @@ struct Calls {
     limits: Limits,
     control: Arc<Control>,
     log: Arc<Log>,
-    in_flight: Semaphore,
+    in_flight: Arc<Semaphore>,
     network: Handle,
 }
 
@@ -138,7 +138,7 @@ pub(crate) fn build(
         limits: limits.clone(),
         control,
         log,
-        in_flight: Semaphore::new(HTTP_IN_FLIGHT_MAX),
+        in_flight: Arc::new(Semaphore::new(HTTP_IN_FLIGHT_MAX)),
         network,
     };
     Http { ctx, calls: Hooks(Some(Arc::new(calls))) }
@@ -233,7 +233,7 @@ impl Calls {
     ) -> Result<http::Response<WasiBody>, Unsent> {
         let origin = self.check(&request)?;
         // It is there as long as the semaphore is, which is never closed.
-        let _in_flight = self.in_flight.acquire().await;
+        let in_flight = Arc::clone(&self.in_flight).acquire_owned().await.ok();
         let (mut parts, body) = request.into_parts();
         let shown = format!("{} {origin}{}", parts.method, parts.uri.path());
         let body = self.whole(body, &shown).await?;
@@ -264,6 +264,7 @@ impl Calls {
                     control: Arc::clone(&self.control),
                     bytes_max: self.limits.get(Limit::HttpResponse),
                     between: timeouts.between_bytes,
+                    _in_flight: in_flight,
                 };
                 Ok(response.map(|body| deliver(body, delivery)))
             }

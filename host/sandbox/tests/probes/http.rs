@@ -210,7 +210,7 @@ async fn a_name_that_leads_to_a_private_address_is_not_followed() {
     for private in ["10.0.0.1", "127.0.0.2", "169.254.169.254", "::1", "::ffff:10.0.0.1"] {
         let (result, log) = answered(run(Script::of(&[&[private]]))).await;
         assert_eq!(result["error"], "DestinationIpProhibited", "{private}: {result}");
-        assert!(log.contains(&format!("the host is at {private}, ")), "{log}");
+        assert!(log.contains(&format!("its host is at {private}, ")), "{log}");
     }
     // Of several addresses only those are tried that a job may reach.
     let result = run(Script::of(&[&["10.0.0.1", "127.0.0.1", "::1"]])).result().await;

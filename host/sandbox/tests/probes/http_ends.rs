@@ -3,6 +3,7 @@
 use crate::support::harness::Harness;
 use crate::support::run::{Run, result};
 use crate::support::server::{Answer, Identity, Server, nobody, ok, speaks_first};
+use mainworker_domain::limits::HTTP_IN_FLIGHT_MAX;
 use mainworker_sandbox::attempt::StopReason;
 use mainworker_sandbox::capabilities::http::{Network, Resolver, Roots};
 use serde_json::json;
@@ -187,4 +188,14 @@ async fn over_tls_the_name_counts_and_not_the_address() {
         let got = found["body"].as_str().or(found["error"].as_str());
         assert_eq!(got, Some(expected), "{name}: {found}");
     }
+}
+
+/// What the host holds for responses that nobody reads is bounded: the ninth request waits for one of the eight.
+#[tokio::test]
+async fn a_guest_that_reads_no_response_waits_for_room() {
+    let harness = Harness::shared().await;
+    let server = Server::start(Answer::Endless(HEAD.to_vec()));
+    let (run, case) = harness.case("keeps responses that it does not read");
+    case.check(&to(run, &server).end().await);
+    assert_eq!(server.requests().len(), HTTP_IN_FLIGHT_MAX);
 }

@@ -25,8 +25,16 @@ pub(crate) fn run(asked: &Asked) -> Result<Value, Failure> {
                 waiting.push(future);
                 json!({ "sent": waiting.len() })
             }
+            Ok(Ok(future)) if asked.number("without-reading") != 0 => {
+                future.subscribe().block();
+                waiting.push(future);
+                json!({ "answered": waiting.len() })
+            }
             Ok(Ok(future)) => answer(asked, &future),
         };
+    }
+    if asked.number("needs-answer") != 0 && last.get("status").is_none() {
+        return Err(Failure::failed(format!("it cannot do without an answer: {last}")));
     }
     Ok(last)
 }

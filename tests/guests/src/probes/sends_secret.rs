@@ -32,6 +32,9 @@ pub(crate) fn run(asked: &Asked) -> Result<Value, Failure> {
         request = request.header("content-encoding", "gzip").body("text/plain", body);
     }
     match request.send() {
+        Ok(response) if asked.number("needs-success") != 0 && !response.is_success() => {
+            Err(Failure::failed(format!("the server answered with status {}", response.status())))
+        }
         Ok(response) => Ok(json!({ "status": response.status(), "body": response.text()? })),
         Err(error) => Ok(json!({ "error": kind(&error.to_string()) })),
     }

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
@@ -21,6 +22,8 @@ pub(super) struct Delivery {
     pub(super) control: Arc<Control>,
     pub(super) bytes_max: u64,
     pub(super) between: Duration,
+    /// Held until the body is read or dropped.
+    pub(super) _in_flight: Option<OwnedSemaphorePermit>,
 }
 
 type Piece = Result<Frame<Bytes>, HttpError>;

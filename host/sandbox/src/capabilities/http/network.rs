@@ -138,7 +138,7 @@ impl Shared {
         }
         let config = self.tls.get_or_init(|| self.roots.client()).clone();
         let config =
-            config.map_err(|error| SendError::failed(HttpError::TlsCertificateError, error.to_string()))?;
+            config.map_err(|error| SendError::failed(HttpError::ConfigurationError, error.to_string()))?;
         let stream = TlsConnector::from(config).connect(server_name(origin)?, stream).await;
         let stream = stream.map_err(|error| tls_failed(&error))?;
         Ok(Box::new(stream))
@@ -262,6 +262,10 @@ fn ended_early(error: &hyper::Error) -> bool {
 }
 
 fn failed(error: &hyper::Error) -> SendError {
+    if ended_early(error) {
+        // rustls explains at length what is of no use here.
+        return SendError::failed(http_error(error), "the connection ended before the response did");
+    }
     let mut detail = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

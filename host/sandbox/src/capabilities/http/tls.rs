@@ -1,7 +1,7 @@
 //! TLS outwards: rustls with ring; the roots of the system, or those that the settings name.
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,5 +80,17 @@ fn unreadable(path: &Path, problem: String) -> TlsError {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    read.map_err(|error| unreadable(path, error.to_string()))
+    read.map_err(|error| unreadable(path, describe(&error)))
+}
+
+/// As people read it: the reader itself shows lines as lists of bytes.
+fn describe(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) => error.to_string(),
+        pem::Error::MissingSectionEnd { .. } => "a section has no line `-----END …-----`".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => {
+            "a section begins with a line other than `-----BEGIN …-----`".to_owned()
+        }
+        _ => error.to_string(),
+    }
 }
