@@ -16,7 +16,7 @@ pub mod rules;
 
 /// How many crates may be there in more than one version. Each costs build time and a second thing to review; most
 /// come with the component tooling and cannot be helped. Raise it knowingly, lower it when you can.
-const DUPLICATES_MAX: usize = 28;
+const DUPLICATES_MAX: usize = 30;
 
 /// A crate in the lock file.
 #[derive(Clone, Debug)]

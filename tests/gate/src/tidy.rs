@@ -9,6 +9,7 @@ pub mod arrows;
 pub mod length;
 pub mod lints;
 pub mod names;
+pub mod proofs;
 pub mod reach;
 pub mod shared_versions;
 pub mod shown_files;
@@ -34,6 +35,11 @@ pub(crate) fn step(gate: &Gate) -> Result<()> {
     for path in shown_files::SHOWN {
         findings.extend(shown_files::check(&readme, path, &workspace.read(path)?));
     }
+
+    let page = workspace.read(proofs::PAGE)?;
+    findings.extend(proofs::check(&page, &|file| {
+        proofs::TESTS.iter().find_map(|folder| workspace.read(&format!("{folder}{file}.rs")).ok())
+    }));
 
     let root: toml::Table = workspace.read("Cargo.toml")?.parse().context("Cargo.toml")?;
     let mut members = Vec::new();

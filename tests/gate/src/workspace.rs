@@ -50,12 +50,14 @@ impl Workspace {
         relative.to_string_lossy().replace('\\', "/")
     }
 
-    /// Every crate that becomes a job module, with its folder.
+    /// Every crate that becomes a job module, with its folder: those with a `job.toml`, not what they share.
     pub fn jobs(&self) -> Vec<(&Package, String)> {
         let members = self.metadata.workspace_packages().into_iter();
         members
             .map(|package| (package, self.folder_of(package)))
-            .filter(|(_, folder)| folder.starts_with("jobs-wasm/") && folder != "jobs-wasm/models")
+            .filter(|(_, folder)| {
+                folder.starts_with("jobs-wasm/") && self.root.join(folder).join("job.toml").is_file()
+            })
             .collect()
     }
 

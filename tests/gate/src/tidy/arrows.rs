@@ -17,7 +17,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("guest-sdk/macros", &[]),
     ("guest-sdk", &["guest-sdk/macros"]),
     ("jobs-wasm/models", &[]),
-    ("jobs-wasm/*", &["guest-sdk", "jobs-wasm/models"]),
+    // What several jobs do alike: asking the company's services, writing files whole.
+    ("jobs-wasm/services", &["guest-sdk", "jobs-wasm/models"]),
+    ("jobs-wasm/whole-files", &[]),
+    ("jobs-wasm/*", &["guest-sdk", "jobs-wasm/models", "jobs-wasm/services", "jobs-wasm/whole-files"]),
     ("tests/*", &["*"]),
 ];
 
