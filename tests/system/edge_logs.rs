@@ -13,7 +13,7 @@ pub(crate) const MOUNTS: &str = "\
 [files.edge-logs]\npath = \"logs\"\naccess = \"read\"\n[files.reports]\npath = \"reports\"\naccess = \"read-write\"\n";
 
 /// The real log, or a notice that it is absent.
-fn access_log() -> Option<String> {
+pub(crate) fn access_log() -> Option<String> {
     let path = crate::jobs::workspace().join("../shared/data/edge-logs/access.log");
     let log = fs::read_to_string(&path);
     if log.is_err() {
@@ -134,12 +134,14 @@ fn patterns_that_lead_out_of_the_mount_are_rejected_by_the_job() {
     let run = |pattern: &str| host.run(&envelope("edge-logs", "scheduler", json!({ "files": [pattern] })));
     insta::assert_snapshot!(run("../secret.log").finish().exits(1).stderr(), @r"
     error[job_rejected]: pattern `../secret.log` of `files` has the component `..`; it must stay in the mount `edge-logs`
+    hint: ask `billing`, who owns the job; the log says what it did
     edge-logs rejected in [time and memory]
     ");
     let report = run("/etc/passwd").arg("--json").finish().exits(1).report();
     assert_eq!((&report["outcome"], &report["error"]["code"]), (&json!("rejected"), &json!("job_rejected")));
     insta::assert_snapshot!(run("*.log").finish().exits(1).stderr(), @r"
     error[job_failed]: no file in the mount `edge-logs` matches `*.log`
+    hint: ask `billing`, who owns the job; the log says what it did
     edge-logs failed in [time and memory]
     ");
 }

@@ -57,6 +57,13 @@ impl TestHost {
         for (key, value) in changes.as_object().into_iter().flatten() {
             manifest[key] = value.clone();
         }
+        // The probes import what these are for, whatever a test is about. None of it is given.
+        let unused = json!([{ "to": "https://nobody.invalid", "methods": ["GET"], "optional": true }]);
+        for (capability, grants) in [("http", unused), ("schedule", json!(["nobody"]))] {
+            if manifest["grants"][capability].is_null() {
+                manifest["grants"][capability] = grants;
+            }
+        }
         let manifest = Manifest::from_json(&manifest).expect("the manifest is valid");
         let description = ModuleDescription { manifest, payload_schema: None, result_schema: None };
         let module = ModuleFile::pack(jobs::probes(), &description).expect("the probes are admitted");

@@ -12,7 +12,7 @@ pub(crate) fn workspace() -> PathBuf {
 }
 
 /// A folder for what outlives a test.
-fn kept(name: &str) -> PathBuf {
+pub(crate) fn kept(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("system").join(name);
     fs::create_dir_all(&folder).expect("a folder");
     folder

@@ -5,6 +5,9 @@
 
 // What the tests stand on.
 
+/// A host with all of the company's jobs, and settings for them.
+#[cfg(test)]
+mod company;
 /// The end of a run: its exit code has to be named before its output can be looked at.
 #[cfg(test)]
 mod finished;
@@ -17,6 +20,9 @@ mod jobs;
 /// Module files that no compiler makes.
 #[cfg(test)]
 mod odd_modules;
+/// The services that jobs call, with real sockets.
+#[cfg(test)]
+mod services;
 
 // `mainworker run`, from good input to bad.
 
@@ -41,6 +47,45 @@ mod reports;
 /// What a run prints, and where; that it can be interrupted.
 #[cfg(test)]
 mod run;
+
+// The network and other jobs.
+
+/// Services that are gone, broken, somebody else, or out of their mind.
+#[cfg(test)]
+mod bad_services;
+/// Nobody but its service ever sees a token.
+#[cfg(test)]
+mod canary;
+/// The company's jobs from end to end.
+#[cfg(test)]
+mod company_jobs;
+/// What is said of a call that is denied, and that it helps.
+#[cfg(test)]
+mod denials;
+/// Origins that a manifest or the settings name wrongly, or that are missing.
+#[cfg(test)]
+mod origins;
+/// Tasks that a job asks for.
+#[cfg(test)]
+mod scheduled;
+
+// Making jobs and modules.
+
+/// Samples that are not run: they contradict their manifest, or cannot be read.
+#[cfg(test)]
+mod bad_samples;
+/// `module check`: what it takes, what it prints, how it ends.
+#[cfg(test)]
+mod check;
+/// `new`: crates that build and pass as they are, in a workspace and by themselves.
+#[cfg(test)]
+mod new;
+/// `module pack`: components of other toolchains.
+#[cfg(test)]
+mod pack;
+/// What samples give and expect: everything that holds, and everything that does not.
+#[cfg(test)]
+mod samples;
 
 // Settings and what comes from them.
 

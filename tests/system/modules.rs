@@ -95,7 +95,7 @@ fn a_manifest_that_is_not_valid() {
     misspelt["manifest"]["limits"] = json!({ "memroy": "64MiB" });
     let bytes = component(&format!("{HANDLER} {}", section(&misspelt)));
     insta::assert_snapshot!(refused(&bytes, "module_manifest_invalid"), @r"
-    error[module_manifest_invalid]: `modules/odd.wasm` is refused: the module's manifest is not valid: `limits.memroy`: unknown key, expected one of: wall, cpu, memory, table-elements, instances, resource-handles, host-call, random, output, log, log-lines
+    error[module_manifest_invalid]: `modules/odd.wasm` is refused: the module's manifest is not valid: `limits.memroy`: unknown key, expected one of: wall, cpu, memory, table-elements, instances, resource-handles, host-call, random, output, log, log-lines, http-calls, http-request, http-response, http-url, http-headers, scheduled-tasks
     hint: did you mean `memory`?
     ");
 }
@@ -240,12 +240,12 @@ fn inspect_shows_the_whole_module() {
     owner          billing
     contract       mainworker:job@0.1.0
     sources        dashboard, scheduler
+    configuration  accounts.token (optional, from host, secret, only to config:accounts.url in header)
+    configuration  accounts.url (optional, from host)
     files          edge-logs (read)
     files          reports (read-write, optional)
+    http           GET config:accounts.url, optional /streams
     limit          wall = 15m
-    limit          cpu = 10m
-    limit          memory = 64MiB
-    retry          5 attempts, 10s to 1h apart
     ");
     let module = inspect(&["--json"]).json();
     let fields: Vec<_> = module.as_object().unwrap().keys().map(String::as_str).collect();
@@ -262,7 +262,8 @@ fn inspect_shows_the_whole_module() {
     let imports: Vec<_> =
         module["imports"].as_array().unwrap().iter().filter_map(|name| name.as_str()).collect();
     assert!(
-        imports.contains(&"wasi:filesystem/types@0.2.6") && !imports.iter().any(|name| name.contains("http")),
+        imports.contains(&"wasi:http/outgoing-handler@0.2.12")
+            && !imports.iter().any(|name| name.contains("sockets") || name.contains("schedule")),
         "{imports:?}"
     );
     assert!(shown.stdout().contains(module["revision"].as_str().unwrap()));

@@ -55,12 +55,12 @@ fn a_mistyped_key_finds_its_original() {
 #[test]
 fn unknown_limits() {
     insta::assert_snapshot!(refused("[limits]\nmemroy = \"64MiB\""), @r"
-    error[settings_invalid]: reading the settings `mainworker.toml`: `limits.memroy`: unknown key, expected one of: wall, cpu, memory, table-elements, instances, resource-handles, host-call, random, output, log, log-lines, progress, free-space
+    error[settings_invalid]: reading the settings `mainworker.toml`: `limits.memroy`: unknown key, expected one of: wall, cpu, memory, table-elements, instances, resource-handles, host-call, random, output, log, log-lines, progress, free-space, http-calls, http-request, http-response, http-url, http-headers, scheduled-tasks
     hint: did you mean `memory`?
     ");
-    insta::assert_snapshot!(refused("[limits]\nhttp-calls = 100"), @r"
-    error[settings_invalid]: reading the settings `mainworker.toml`: `limits.http-calls`: unknown key, expected one of: wall, cpu, memory, table-elements, instances, resource-handles, host-call, random, output, log, log-lines, progress, free-space
-    hint: did you mean `host-call`?
+    insta::assert_snapshot!(refused("[limits]\nhttp-cals = 100"), @r"
+    error[settings_invalid]: reading the settings `mainworker.toml`: `limits.http-cals`: unknown key, expected one of: wall, cpu, memory, table-elements, instances, resource-handles, host-call, random, output, log, log-lines, progress, free-space, http-calls, http-request, http-response, http-url, http-headers, scheduled-tasks
+    hint: did you mean `http-calls`?
     ");
 }
 

@@ -91,6 +91,8 @@ pub enum Denial {
         key: String,
         /// The request.
         request: DeniedRequest,
+        /// The origins that it may be sent to, as the manifest names them.
+        granted: Vec<String>,
     },
     /// A placeholder in another part of a request than its secret may stand in. The request was sent with the placeholder.
     #[error(
@@ -160,14 +162,20 @@ impl Denial {
             Self::Settings { request } => {
                 Remedy::Settings(format!("[http]\nallow = [{}]", toml(&request.origin.to_string())))
             }
-            Self::Address { address, .. } => {
-                Remedy::Settings(format!("[http]\nallow-private = [{}]", toml(&address.to_string())))
+            Self::Address { address, kind, .. } => {
+                let warning = match kind {
+                    AddressKind::Metadata => {
+                        "# whoever reaches it can have the credentials of this machine\n"
+                    }
+                    _ => "",
+                };
+                Remedy::Settings(format!("{warning}[http]\nallow-private = [{}]", toml(&address.to_string())))
             }
-            Self::SecretOrigin { key, request } => Remedy::JobToml(format!(
-                "# for the key {}\nonly-to = [{}]",
-                toml(key),
-                toml(&request.origin.to_string())
-            )),
+            Self::SecretOrigin { key, request, granted } => {
+                let origin = request.origin.to_string();
+                let origins = granted.iter().chain([&origin]);
+                Remedy::JobToml(format!("# for the key {}\nonly-to = [{}]", toml(key), joined(origins)))
+            }
             Self::SecretPlace { place: "path", .. } => {
                 Remedy::Code("put it into a header, the query or the body; paths are shown in logs")
             }
@@ -224,7 +232,7 @@ mod tests {
             },
             Denial::Path { request: request.clone(), to: "config:a".to_owned(), granted: vec![] },
             Denial::Settings { request: request.clone() },
-            Denial::SecretOrigin { key: "k".to_owned(), request },
+            Denial::SecretOrigin { key: "k".to_owned(), request, granted: vec!["config:a".to_owned()] },
             Denial::Schedule { target: "echo".to_owned(), granted: vec![] },
         ] {
             let (Remedy::JobToml(lines) | Remedy::Settings(lines)) = denial.remedy() else {

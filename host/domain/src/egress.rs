@@ -4,7 +4,7 @@
 //! resolved for each attempt; what they resolve to must be inside the settings' list all the same. Everything here is
 //! decided before a name is resolved or a connection is made; the rule for addresses is in [`crate::address`].
 
-use crate::configuration::Granted;
+use crate::configuration::{From, Granted};
 use crate::denial::{Denial, DeniedRequest};
 use crate::manifest::{Destination, HttpGrant, Manifest, Place};
 use crate::origin::{BaseUrl, Origin, OriginError, OriginPattern};
@@ -46,6 +46,8 @@ pub enum EgressRefusal {
         job: String,
         /// The key.
         key: String,
+        /// Where its value may come from.
+        from: From,
     },
     /// The value of the grant's key is no URL that requests could begin with.
     #[error("the configuration key `{key}` of `{job}` is no origin: {problem}")]
@@ -85,7 +87,11 @@ impl Egress {
                             (OriginPattern::exactly(url.origin), url.path)
                         }
                         None if grant.optional => continue,
-                        None => return Err(EgressRefusal::Unset { job: job(), key: key.clone() }),
+                        None => {
+                            let from =
+                                manifest.configuration.get(key).map(|named| named.from).unwrap_or_default();
+                            return Err(EgressRefusal::Unset { job: job(), key: key.clone(), from });
+                        }
                     }
                 }
             };
@@ -217,6 +223,8 @@ pub struct SecretRoute {
     pub key: String,
     /// The origins.
     pub only_to: Vec<OriginPattern>,
+    /// The origins as the manifest names them.
+    pub written: Vec<String>,
     /// The places.
     pub places: Vec<Place>,
 }
@@ -235,6 +243,7 @@ pub fn secret_routes(manifest: &Manifest, configuration: &Granted) -> Vec<Secret
         .map(|(key, grant)| SecretRoute {
             key: key.clone(),
             only_to: grant.only_to.iter().filter_map(origin).collect(),
+            written: grant.only_to.iter().map(Destination::to_string).collect(),
             places: grant.places.clone(),
         })
         .collect()

@@ -125,9 +125,11 @@ impl LimitBreach {
             Limit::Progress => format!("{observed} progress reports in a second, allowed are {allowed}"),
             Limit::HttpCalls => format!("the attempt sent {observed} HTTP requests, allowed are {allowed}"),
             Limit::HttpRequest => {
+                let observed = approximate_bytes(self.observed);
                 format!("the body of an HTTP request has at least {observed}, allowed are {allowed}")
             }
             Limit::HttpResponse => {
+                let observed = approximate_bytes(self.observed);
                 format!("the body of an HTTP response has at least {observed}, allowed are {allowed}")
             }
             Limit::HttpUrl => format!("the URL of an HTTP request has {observed}, allowed are {allowed}"),

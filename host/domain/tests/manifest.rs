@@ -52,7 +52,7 @@ fn a_full_manifest_reads_and_prints_back_equal() {
 
 #[test]
 fn each_mistake_is_named_with_its_place() {
-    let rows: [(&str, &str, &str); 17] = [
+    let rows: [(&str, &str, &str); 24] = [
         ("summary =", "sumary =", "`job.sumary`: unknown key"),
         ("name = \"edge-logs\"", "name = \"Edge\"", "`job.name`: found `Edge`, expected 1 to 63"),
         ("version = \"0.1.0\"", "version = \"1\"", "`job.version`: found `1`, expected a version"),
@@ -74,6 +74,41 @@ fn each_mistake_is_named_with_its_place() {
         ("mount = \"reports\"", "mount = \"../reports\"", "`grants.files[1].mount`: found `../reports`"),
         ("methods = [\"GET\"]", "methods = []", "`grants.http[0].methods`: found `no methods`"),
         ("to = \"config:accounts.url\"", "to = \"ftp://x\"", "`grants.http[0].to`: found `ftp://x`"),
+        (
+            "to = \"config:accounts.url\"",
+            "to = \"config:accounts.uri\"",
+            "`grants.http[0].to`: found `config:accounts.uri`, expected a key under `[configuration]` that is no secret",
+        ),
+        (
+            "to = \"config:accounts.url\"",
+            "to = \"config:accounts.token\"",
+            "`grants.http[0].to`: found `config:accounts.token`",
+        ),
+        (
+            "only-to = [\"config:accounts.url\"]",
+            "only-to = [\"config:accounts.uri\"]",
+            "`configuration.\"accounts.token\".only-to[0]`: found `config:accounts.uri`, expected a key under `[configuration]` with `from = \"host\"`",
+        ),
+        (
+            "{ required = false, from = \"host\" }",
+            "{ required = false }",
+            "`configuration.\"accounts.token\".only-to[0]`: found `config:accounts.url`",
+        ),
+        (
+            "{ required = false, from = \"host\" }",
+            "{ from = \"host\", secret = true }",
+            "`grants.http[0].to`: found `config:accounts.url`",
+        ),
+        (
+            "only-to = [\"config:accounts.url\"]",
+            "only-to = [\"accounts.example\"]",
+            "`configuration.\"accounts.token\".only-to[0]`: found `accounts.example`, expected an origin",
+        ),
+        (
+            "in = [\"header\"]",
+            "in = [\"path\"]",
+            "`configuration.\"accounts.token\".in[0]`: found `path`, expected `header`, `query` or `body`",
+        ),
         ("memory = \"64MiB\"", "memory = \"64MB\"", "`limits.memory`: found `64MB`, expected a size"),
         ("cpu = \"10m\"", "cpu = \"20m\"", "`limits.cpu`: found `20m`, expected no more than `wall`"),
         ("base = \"10s\"", "base = \"2h\"", "`retry.base`: found `2h`, expected at most `cap`"),

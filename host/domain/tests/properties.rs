@@ -3,6 +3,7 @@
 use mainworker_domain::catalog::ModuleDescription;
 use mainworker_domain::envelope::Envelope;
 use mainworker_domain::manifest::Manifest;
+use mainworker_domain::origin::{BaseUrl, OriginPattern};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -28,6 +29,15 @@ fn json_object() -> impl Strategy<Value = Value> {
         .prop_map(|map| Value::Object(map.into_iter().collect::<Map<_, _>>()))
 }
 
+type HttpGrant = (Option<String>, Vec<&'static str>, Vec<String>, bool);
+
+fn http_grants() -> impl Strategy<Value = Vec<HttpGrant>> {
+    let origin = "https?://(\\*\\.)?[a-z]{1,5}(\\.[a-z]{1,5}){0,2}(:[1-9][0-9]{0,3})?";
+    let methods = prop::collection::vec(prop_oneof![Just("GET"), Just("POST"), Just("PURGE")], 1..3);
+    let paths = prop::collection::vec("(/[a-z0-9_-]{1,5}){1,3}/?", 0..3);
+    prop::collection::vec((prop::option::of(origin), methods, paths, any::<bool>()), 0..3)
+}
+
 fn manifest() -> impl Strategy<Value = Manifest> {
     let name = "[a-z][a-z0-9-]{0,10}";
     (
@@ -38,7 +48,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
             (any::<bool>(), 0..3usize, any::<bool>()),
             0..3,
         ),
-        prop::collection::btree_map(name, (any::<bool>(), any::<bool>()), 0..3),
+        (prop::collection::btree_map(name, (any::<bool>(), any::<bool>()), 0..3), http_grants()),
         (prop::option::of(1..1024u64), prop::option::of(1..86_400_000u64)),
         (1..100u32, 1..10_000u64, any::<bool>(), prop::option::of(1..9u32)),
     )
@@ -47,7 +57,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 (job, minor, summary, owner),
                 sources,
                 keys,
-                mounts,
+                (mounts, http),
                 (memory, wall),
                 (attempts, base, newest, concurrency),
             )| {
@@ -72,6 +82,23 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                         None => value["grants"]["files"] = json!([grant]),
                     }
                 }
+                for (to, methods, paths, optional) in http {
+                    let to = match to {
+                        Some(origin) => origin,
+                        // Where it leads is for the host to say, so that a secret may go there.
+                        None => {
+                            value["configuration"]["x.url"] = json!({ "from": "host" });
+                            value["configuration"]["x.token"] =
+                                json!({ "secret": true, "only-to": ["config:x.url"], "in": ["header", "body"] });
+                            "config:x.url".to_owned()
+                        }
+                    };
+                    let grant = json!({ "to": to, "methods": methods, "paths": paths, "optional": optional });
+                    match value["grants"]["http"].as_array_mut() {
+                        Some(grants) => grants.push(grant),
+                        None => value["grants"]["http"] = json!([grant]),
+                    }
+                }
                 if let Some(memory) = memory {
                     value["limits"]["memory"] = json!(format!("{memory}MiB"));
                 }
@@ -93,6 +120,19 @@ proptest! {
     #[test]
     fn no_bytes_make_the_envelope_parser_panic(bytes: Vec<u8>) {
         let _ = Envelope::parse(&bytes);
+    }
+
+    #[test]
+    fn no_text_makes_the_origin_parsers_panic_and_what_they_take_prints_back_equal(
+        text in "(https?://)?(\\*\\.)?[a-zA-Z0-9.:@\\[\\]%_/ -]{0,30}",
+    ) {
+        if let Ok(pattern) = OriginPattern::parse(&text) {
+            prop_assert_eq!(OriginPattern::parse(&pattern.to_string()).unwrap(), pattern);
+        }
+        if let Ok(base) = BaseUrl::parse(&text) {
+            let shown = format!("{}{}", base.origin, base.path);
+            prop_assert_eq!(BaseUrl::parse(&shown).unwrap(), base);
+        }
     }
 
     #[test]

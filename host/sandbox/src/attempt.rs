@@ -6,6 +6,7 @@
 
 use crate::attempt_threads::AttemptThreads;
 use crate::bindings::exports::mainworker::job::handler;
+use crate::capabilities::http::Unanswered;
 use crate::capabilities::log::{Log, cut};
 use crate::capabilities::masking::Masker;
 use crate::capabilities::schedule::{AskedTask, Schedule};
@@ -84,6 +85,8 @@ pub struct AttemptReport {
     pub scheduled: Vec<AskedTask>,
     /// What it was denied, each once.
     pub denials: Vec<Denied>,
+    /// Requests that were not answered, each once.
+    pub unanswered: Vec<Unanswered>,
 }
 
 /// Something that an attempt was denied, to be shown.
@@ -390,7 +393,11 @@ fn report(end: AttemptEnd, control: &Control, log: &Log, masker: &Masker) -> Att
         remedy: masker.mask(&denial.remedy().to_string()).into_owned(),
     };
     let denials = control.take_denials().into_iter().map(denied).collect();
-    AttemptReport { end, usage, log: closed.lines, scheduled, denials }
+    let masked = |text: String| masker.mask(&text).into_owned();
+    let unanswered = control.take_unanswered().into_iter().map(|Unanswered { request, origin, trouble }| {
+        Unanswered { request: masked(request), origin: masked(origin), trouble }
+    });
+    AttemptReport { end, usage, log: closed.lines, scheduled, denials, unanswered: unanswered.collect() }
 }
 
 /// A trap with what the guest's panic said and the last lines of its log.

@@ -3,6 +3,7 @@
 //! The attempt's future can be dropped at any moment, so everything that a report needs afterwards lives here and not in
 //! the store.
 
+use crate::capabilities::http::Unanswered;
 use crate::capabilities::schedule::AskedTask;
 use mainworker_domain::denial::Denial;
 use mainworker_domain::limits::{DENIALS_MAX, Limit, Limits};
@@ -92,6 +93,7 @@ pub(crate) struct Control {
     ended_at: OnceLock<LimitBreach>,
     ended: Notify,
     denials: Mutex<Vec<Denial>>,
+    unanswered: Mutex<Vec<Unanswered>>,
     asked: Mutex<Vec<AskedTask>>,
 }
 
@@ -109,6 +111,7 @@ impl Control {
             ended_at: OnceLock::new(),
             ended: Notify::new(),
             denials: Mutex::default(),
+            unanswered: Mutex::default(),
             asked: Mutex::default(),
         }
     }
@@ -155,6 +158,18 @@ impl Control {
         if denials.len() < DENIALS_MAX && !denials.contains(&denial) {
             denials.push(denial);
         }
+    }
+
+    /// Remembers a request that was not answered, the first of each kind.
+    pub(crate) fn add_unanswered(&self, request: Unanswered) {
+        let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        if unanswered.len() < DENIALS_MAX && !unanswered.contains(&request) {
+            unanswered.push(request);
+        }
+    }
+
+    pub(crate) fn take_unanswered(&self) -> Vec<Unanswered> {
+        std::mem::take(&mut *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn take_denials(&self) -> Vec<Denial> {

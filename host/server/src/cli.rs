@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod jobs;
 pub mod module;
+pub mod new;
 pub mod run;
 pub mod settings;
 
@@ -36,9 +37,11 @@ enum Command {
     Run(run::RunArgs),
     /// List the jobs, or show one
     Jobs(jobs::JobsArgs),
-    /// Build and look into job modules
+    /// Make, inspect and check job modules
     #[command(subcommand)]
     Module(module::ModuleCommand),
+    /// Make a crate for a new job
+    New(new::NewArgs),
     /// Check or show the host's settings
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -57,6 +60,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Jobs(args) => jobs::jobs(&args),
             Command::Module(command) => module::module(&command),
+            Command::New(args) => new::new(&args),
             Command::Settings(command) => settings::settings(&command),
             Command::Bench(command) => bench::bench(&command),
         }

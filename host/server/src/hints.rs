@@ -1,12 +1,24 @@
 //! What to try next, for each thing that can go wrong. The only place with advice.
 
+mod new;
+mod sample;
+
+pub use new::of_new;
+pub use sample::{
+    of_missing_samples, of_nothing_to_check, of_output, of_pack_out, of_sample, of_samples_of_many,
+    of_schemas, of_unreadable_samples,
+};
+
 use mainworker_domain::catalog::{CONTRACT, DescriptionError};
 use mainworker_domain::configuration::From as KeySource;
+use mainworker_domain::egress::EgressRefusal;
 use mainworker_domain::limits::{Limit, Unit};
 use mainworker_domain::manifest::Access;
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach};
 use mainworker_domain::rejection::{JsonProblem, Rejection};
 use mainworker_domain::table::{TableError, TableProblem};
+use mainworker_sandbox::attempt::Denied;
+use mainworker_sandbox::capabilities::http::{Trouble, Unanswered};
 use mainworker_sandbox::refusal::{GrantRefusal, ModuleRefusal};
 
 const ENVELOPE: &str =
@@ -24,6 +36,9 @@ pub fn of_rejection(rejection: &Rejection) -> String {
         }
         Rejection::MalformedJson { .. } => format!("check the file with `jq .`; {ENVELOPE}"),
         Rejection::MissingField { field } => format!("add `\"{field}\": …`; {ENVELOPE}"),
+        Rejection::UnknownField { field, .. } if crate::sample::FIELDS.contains(&field.as_str()) => {
+            "if it is a sample of a job, `mainworker module check` runs it".to_owned()
+        }
         Rejection::UnknownField { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
         Rejection::UnknownField { nearest: None, .. } => {
             format!("remove it, or move it into `jobPayload`; {ENVELOPE}")
@@ -129,8 +144,14 @@ pub fn of_grant(refusal: &GrantRefusal) -> String {
         GrantRefusal::FreeSpace { .. } => {
             "free some space there, or lower `free-space` under `[limits]` in the settings".to_owned()
         }
-        GrantRefusal::NotOffered { capability, .. } => {
-            format!("make it `optional = true` in job.toml, or leave `{capability}` out of `[grants]`")
+        GrantRefusal::Egress(EgressRefusal::NotAllowed { origin, .. }) => {
+            format!("add to the settings:\n[http]\nallow = [\"{origin}\"]")
+        }
+        GrantRefusal::Egress(EgressRefusal::Unset { key, from, .. }) => {
+            format!("{}; or make the grant `optional = true` in job.toml", missing_key(key, *from, false))
+        }
+        GrantRefusal::Egress(EgressRefusal::NotAnOrigin { key, .. }) => {
+            format!("give `{key}` a URL such as `https://api.example.com/v1`")
         }
         GrantRefusal::OverCeiling(over) => format!(
             "in the settings:\n[limits]\n{} = {}",
@@ -154,6 +175,41 @@ pub fn of_end(end: &AttemptEnd, job: &str) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+/// For an attempt that did not complete and was denied something. The first denial is the likeliest reason.
+pub fn of_denials(denials: &[Denied]) -> Option<String> {
+    let first = denials.first()?;
+    Some(format!("{}; {}", first.denial, first.remedy))
+}
+
+/// For an attempt that failed after a request of it was not answered. The last one is what it failed at, most likely.
+pub fn of_unanswered(unanswered: &[Unanswered]) -> Option<String> {
+    let Unanswered { origin, trouble, .. } = unanswered.last()?;
+    let authority = origin.split_once("://").map_or(origin.as_str(), |(_, authority)| authority);
+    let name = authority.split(':').next().unwrap_or(authority);
+    Some(match trouble {
+        Trouble::Name => format!("check the name: `getent hosts {name}` on this machine"),
+        Trouble::Connection => format!("check that the service runs and is reached from this machine: `curl -v {origin}`"),
+        Trouble::Time => format!("the service may be slow or behind a firewall: `curl -v {origin}` from this machine"),
+        Trouble::Certificate => {
+            "if its authority is the company's own, in the settings:\n[http]\nca-file = \"/…/authorities.pem\"".to_owned()
+        }
+        Trouble::Tls => format!("see what it speaks: `openssl s_client -connect {authority}`; `http://` if it is no TLS"),
+        Trouble::Http => format!("see what it answers: `curl -v --http1.1 {origin}`"),
+        Trouble::BrokenOff => format!("the service ended the connection: its own log says why; `curl -v {origin}`"),
+        Trouble::Host => "`mainworker settings check` reads what `[http]` names".to_owned(),
+    })
+}
+
+/// For an attempt whose job says itself that it did not work, and nobody else knows more.
+pub fn of_job(owner: Option<&str>, runbook: Option<&str>) -> Option<String> {
+    match (owner, runbook) {
+        (Some(owner), Some(runbook)) => Some(format!("see {runbook}, or ask `{owner}`, who owns the job")),
+        (None, Some(runbook)) => Some(format!("see {runbook}")),
+        (Some(owner), None) => Some(format!("ask `{owner}`, who owns the job; the log says what it did")),
+        (None, None) => None,
+    }
 }
 
 fn of_breach(breach: &LimitBreach) -> String {

@@ -4,6 +4,7 @@
 //! All that is printed goes through [`terminal`].
 
 pub mod cli;
+pub mod door;
 pub mod exit_code;
 pub mod failure;
 pub mod hints;
@@ -11,6 +12,7 @@ pub mod modules_folder;
 pub mod process;
 pub mod providers;
 pub mod report;
+pub mod sample;
 pub mod settings;
 pub mod terminal;
 

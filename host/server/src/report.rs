@@ -5,8 +5,10 @@ use crate::hints;
 use mainworker_domain::event::{Level, LogLine};
 use mainworker_domain::outcome::{Outcome, Usage};
 use mainworker_sandbox::attempt::AttemptReport;
+use mainworker_sandbox::capabilities::schedule::AskedTask;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 /// What `mainworker run --json` prints.
 #[derive(Debug, Serialize)]
@@ -29,14 +31,46 @@ pub struct Report {
     /// What it cost.
     pub usage: ReportedUsage,
     /// Tasks that the job asked for.
-    pub scheduled: Vec<RawTask>,
+    pub scheduled: Vec<ReportedTask>,
     /// The log.
     pub log: Vec<ReportedLine>,
 }
 
-/// A task that a job asked for.
+/// A task that a job asked for: its id, and what `POST /v1/tasks` takes.
 #[derive(Debug, Serialize)]
-pub enum RawTask {}
+#[serde(rename_all = "camelCase")]
+pub struct ReportedTask {
+    task_id: String,
+    envelope: ReportedEnvelope,
+    options: Value,
+}
+
+/// The envelope of such a task.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReportedEnvelope {
+    configuration: Value,
+    job_name: String,
+    source: String,
+    /// As the job wrote it.
+    job_payload: Option<Box<RawValue>>,
+}
+
+impl From<AskedTask> for ReportedTask {
+    fn from(task: AskedTask) -> Self {
+        Self {
+            task_id: task.task_id,
+            envelope: ReportedEnvelope {
+                configuration: json!({}),
+                job_name: task.job,
+                source: task.source,
+                // The capability checked that it is JSON.
+                job_payload: RawValue::from_string(task.payload).ok(),
+            },
+            options: task.options.to_json(),
+        }
+    }
+}
 
 /// What went wrong.
 #[derive(Debug, Serialize)]
@@ -107,6 +141,10 @@ pub struct Known {
     pub revision: Option<String>,
     /// Who is said to have asked.
     pub source: Option<String>,
+    /// Who is told of the job's failures.
+    pub owner: Option<String>,
+    /// Where it says what to do about them.
+    pub runbook: Option<String>,
 }
 
 impl Report {
@@ -128,7 +166,10 @@ impl Report {
         let error = attempt.end.code().map(|code| ReportedError {
             code: code.to_owned(),
             message: attempt.end.message(),
-            hint: hints::of_end(&attempt.end, &job),
+            hint: hints::of_end(&attempt.end, &job)
+                .or_else(|| hints::of_denials(&attempt.denials))
+                .or_else(|| hints::of_unanswered(&attempt.unanswered))
+                .or_else(|| hints::of_job(known.owner.as_deref(), known.runbook.as_deref())),
             pointer: None,
         });
         let result = match attempt.end {
@@ -138,7 +179,8 @@ impl Report {
             }
             _ => None,
         };
-        Self::new(known, outcome, result, error, &attempt.usage, attempt.log)
+        let report = Self::new(known, outcome, result, error, &attempt.usage, attempt.log);
+        Self { scheduled: attempt.scheduled.into_iter().map(ReportedTask::from).collect(), ..report }
     }
 
     fn new(

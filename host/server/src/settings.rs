@@ -5,12 +5,15 @@
 
 use crate::failure::Failure;
 use crate::hints;
+use ipnet::IpNet;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::{Limit, LimitValues};
-use mainworker_domain::manifest::{Access, is_origin};
+use mainworker_domain::manifest::Access;
+use mainworker_domain::origin::OriginPattern;
 use mainworker_domain::table::{Table, TableError, TableProblem, dates_as_texts, from_toml};
 use mainworker_sandbox::capabilities::Offer;
 use mainworker_sandbox::capabilities::files::{Mount, Mounts};
+use mainworker_sandbox::capabilities::http::{HttpOffer, Network, Roots};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use std::env;
@@ -18,6 +21,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The file that is read when none is named, if it is there.
 pub const FILE: &str = "mainworker.toml";
@@ -43,7 +47,7 @@ pub struct Settings {
 }
 
 /// `[configuration]`: the host's values of configuration keys.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ConfigurationSettings {
     /// What an environment variable must start with to be one.
     pub env_prefix: Option<String>,
@@ -57,9 +61,40 @@ pub struct ConfigurationSettings {
 #[derive(Debug, Default)]
 pub struct HttpSettings {
     /// Origins.
-    pub allow: Vec<String>,
+    pub allow: Vec<OriginPattern>,
     /// Address ranges that are private and allowed all the same.
-    pub allow_private: Vec<String>,
+    pub allow_private: Vec<IpNet>,
+    /// The only certificate authorities that are trusted, if not those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl HttpSettings {
+    /// The certificate authorities that are trusted.
+    pub fn roots(&self) -> Roots {
+        self.ca_file.clone().map_or(Roots::System, Roots::File)
+    }
+
+    /// Refuses authorities that are named and cannot be read: each request would fail by itself, and later.
+    ///
+    /// # Errors
+    /// A `ca-file` that cannot be used.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.ca_file.is_none() {
+            return Ok(());
+        }
+        self.roots().read().map(drop).map_err(|error| {
+            Failure::usage(
+                "settings_unusable",
+                format!("`[http] ca-file`: {error}"),
+                "mend the path, or the permissions there",
+            )
+        })
+    }
+
+    fn offer(&self) -> HttpOffer {
+        let network = Network::new(self.allow_private.clone(), self.roots());
+        HttpOffer { allow: self.allow.clone(), transport: Arc::new(network) }
+    }
 }
 
 /// `[server]`: how a running host is reached.
@@ -209,11 +244,12 @@ fn read(value: &Value, folder: &Path) -> Result<Settings, TableError> {
         let table = Table::open_any(part("limits"), "limits")?;
         return Err(table.invalid("memory", &Limit::Memory.format(memory), "expected at most `4GiB`"));
     }
+    let http = read_http(part("http"), folder)?;
     Ok(Settings {
         file: None,
         modules_dir: modules.string("dir")?.map(|dir| folder.join(dir)),
-        offer: Offer { mounts: read_mounts(part("files"), folder)?, ceilings },
-        http: read_http(part("http"))?,
+        offer: Offer { mounts: read_mounts(part("files"), folder)?, http: http.offer(), ceilings },
+        http,
         configuration: read_configuration(part("configuration"), folder)?,
         server: read_server(part("server"))?,
     })
@@ -234,32 +270,31 @@ fn read_mounts(value: &Value, folder: &Path) -> Result<Mounts, TableError> {
     Ok(mounts)
 }
 
-fn read_http(value: &Value) -> Result<HttpSettings, TableError> {
-    let table = Table::open(value, "http", &["allow", "allow-private"])?;
-    let list = |key: &str| -> Result<Vec<String>, TableError> {
-        Ok(table.strings(key)?.unwrap_or_default().into_iter().map(str::to_owned).collect())
-    };
-    let (allow, allow_private) = (list("allow")?, list("allow-private")?);
-    if let Some((index, origin)) = allow.iter().enumerate().find(|(_, origin)| !is_origin(origin)) {
-        let expected = "expected an origin such as `https://api.example.com`";
-        return Err(table.invalid(&format!("allow[{index}]"), origin, expected));
-    }
-    if let Some((index, range)) = allow_private.iter().enumerate().find(|(_, range)| !is_address_range(range))
-    {
-        let expected = "expected an address such as `127.0.0.1`, or a range such as `10.0.0.0/8`";
-        return Err(table.invalid(&format!("allow-private[{index}]"), range, expected));
-    }
-    Ok(HttpSettings { allow, allow_private })
+fn read_http(value: &Value, folder: &Path) -> Result<HttpSettings, TableError> {
+    let table = Table::open(value, "http", &["allow", "allow-private", "ca-file"])?;
+    let allow = table.strings("allow")?.unwrap_or_default().into_iter().enumerate().map(|(index, text)| {
+        OriginPattern::parse(text).map_err(|problem| {
+            let expected = format!("expected an origin such as `https://api.example.com`: {problem}");
+            table.invalid(&format!("allow[{index}]"), text, expected)
+        })
+    });
+    let ranges = table.strings("allow-private")?.unwrap_or_default();
+    let allow_private = ranges.into_iter().enumerate().map(|(index, text)| {
+        address_range(text).ok_or_else(|| {
+            let expected = "expected an address such as `127.0.0.1`, or a range such as `10.0.0.0/8`";
+            table.invalid(&format!("allow-private[{index}]"), text, expected)
+        })
+    });
+    Ok(HttpSettings {
+        allow: allow.collect::<Result<_, _>>()?,
+        allow_private: allow_private.collect::<Result<_, _>>()?,
+        ca_file: table.string("ca-file")?.map(|file| folder.join(file)),
+    })
 }
 
 /// An IP address, or one with the length of a prefix.
-fn is_address_range(text: &str) -> bool {
-    let (address, prefix) =
-        text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-    address.parse::<IpAddr>().is_ok_and(|address| {
-        let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        prefix.is_none_or(|prefix| prefix.parse::<u8>().is_ok_and(|bits| bits <= bits_max))
-    })
+fn address_range(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn read_configuration(value: &Value, folder: &Path) -> Result<ConfigurationSettings, TableError> {

@@ -123,7 +123,7 @@ impl Twins {
             },
             payload: Self::payload(file),
             configuration: Configuration::new(),
-            granted: capabilities::check(self.module.revision().manifest(), &self.offer).unwrap(),
+            granted: capabilities::check(self.module.revision().manifest(), None, &self.offer).unwrap(),
             events: None,
             stop: Arc::default(),
         };

@@ -47,7 +47,11 @@ pub const STEPS: &[Step] = &[
         run: cargo::clippy,
     },
     Step { name: "host", why: "the program that the following steps run", run: cargo::host },
-    Step { name: "jobs", why: "every job becomes a module that the host admits", run: jobs::step },
+    Step {
+        name: "jobs",
+        why: "every job becomes a module that the host admits, and its samples hold",
+        run: jobs::step,
+    },
     Step { name: "test", why: "all tests of all crates", run: cargo::test },
     Step { name: "docs", why: "documentation builds and its links lead somewhere", run: cargo::docs },
     Step { name: "fuzz", why: "the parsers survive every input that was kept for them", run: cargo::fuzz },

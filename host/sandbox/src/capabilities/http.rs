@@ -12,11 +12,13 @@ mod replaced;
 mod secrets;
 mod tls;
 mod transport;
+mod unanswered;
 
 pub use network::{Network, Resolver, SystemResolver};
 pub use recorded::{Exchange, Recorded, RecordedAnswer, RecordedError, SentRequest};
 pub use tls::{Roots, TlsError};
 pub use transport::{Failed, Outgoing, SendError, Timeouts, Transport, TransportFuture};
+pub use unanswered::{Trouble, Unanswered};
 pub use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 use super::configuration::Placeholder;
@@ -252,7 +254,7 @@ impl Calls {
         self.control.add_http_bytes_out(body.len() as u64);
 
         let outgoing = Outgoing {
-            origin,
+            origin: origin.clone(),
             request: Request::from_parts(parts, body),
             timeouts,
             header_bytes_max: self.limits.get_usize(Limit::HttpHeaders),
@@ -261,6 +263,8 @@ impl Calls {
             Ok(response) => {
                 self.within(Limit::HttpHeaders, header_bytes(response.headers()))?;
                 let delivery = Delivery {
+                    request: shown,
+                    origin: origin.to_string(),
                     control: Arc::clone(&self.control),
                     bytes_max: self.limits.get(Limit::HttpResponse),
                     between: timeouts.between_bytes,
@@ -274,6 +278,8 @@ impl Calls {
             }
             Err(SendError::Failed(Failed { error, detail })) => {
                 self.log.write(Level::Warn, "host", &format!("{shown}: {detail}"));
+                let (trouble, origin) = (Trouble::of(&error), origin.to_string());
+                self.control.add_unanswered(Unanswered { request: shown, origin, trouble });
                 Err(error.into())
             }
         }

@@ -123,13 +123,15 @@ fn show(name: &str, host: &HostArgs, as_json: bool) -> Result<ExitCode, Failure>
             nearest: nearest.into_iter().map(str::to_owned).collect(),
         }));
     };
-    let granted = capabilities::check(module.revision().manifest(), &settings.offer);
+    let granted = capabilities::check(module.revision().manifest(), None, &settings.offer);
     if as_json {
         let mut shown = to_json(&module);
         shown["granted"] = match &granted {
             Ok(granted) => json!({
                 "files": granted.mounts.iter().map(|mount| (mount.name().to_owned(), json!(mount.access().as_str())))
                     .collect::<serde_json::Map<_, _>>(),
+                "http": granted.http.destinations(),
+                "schedule": module.revision().manifest().grants.schedule.iter().map(JobName::as_str).collect::<Vec<_>>(),
             }),
             Err(refusal) => json!({ "refused": { "code": refusal.code(), "message": refusal.to_string() } }),
         };
@@ -138,11 +140,11 @@ fn show(name: &str, host: &HostArgs, as_json: bool) -> Result<ExitCode, Failure>
     }
     terminal::print(&describe(&module))?;
     let granted = match granted {
-        Ok(granted) if granted.mounts.is_empty() => "nothing".to_owned(),
         Ok(granted) => {
             let mounts =
                 granted.mounts.iter().map(|mount| format!("/{} ({})", mount.name(), mount.access().as_str()));
-            mounts.collect::<Vec<_>>().join(", ")
+            let all: Vec<String> = mounts.chain(granted.http.destinations()).collect();
+            if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
         }
         Err(refusal) => format!("refused: {refusal}"),
     };

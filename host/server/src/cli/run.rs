@@ -4,16 +4,16 @@
 //! → attempt → report. This is the operator's own tool: it trusts the source it is given and applies the job's list.
 
 use super::HostArgs;
+use crate::door::Door;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::modules_folder::ModulesFolder;
 use crate::process;
-use crate::providers::Providers;
 use crate::report::{Known, Report};
 use crate::settings::{Settings, module_cache};
 use crate::terminal::{self, LiveView};
 use clap::Args;
-use mainworker_domain::admission::{Admitted, admit};
+use mainworker_domain::admission::Admitted;
 use mainworker_domain::envelope::Envelope;
 use mainworker_domain::event::Event;
 use mainworker_domain::limits::{ENVELOPE_BYTES_MAX, LimitValues};
@@ -122,6 +122,9 @@ fn attempt(
     known.source = Some(shown(envelope.source()));
     let ready = pass_the_door(args, settings, envelope, known)?;
 
+    // From here on a signal has a report: one that comes while the module compiles is seen when the attempt begins.
+    let stop = Arc::new(Stop::default());
+    process::stop_on_signals(Arc::clone(&stop));
     let sandbox = start_sandbox(&settings.offer.ceilings, args.host.data_dir())?;
     let module = sandbox.prepare(&ready.module).map_err(|refusal| {
         Failure::module(ready.admitted.revision().manifest().job.name.as_str(), &refusal)
@@ -129,7 +132,6 @@ fn attempt(
     let task_id = Uuid::now_v7().to_string();
     known.task_id = Some(task_id.clone());
     let (events, shown_events) = unbounded_channel();
-    let stop = Arc::new(Stop::default());
     let request = AttemptRequest {
         module: Arc::new(module),
         task: AttemptTask {
@@ -144,10 +146,9 @@ fn attempt(
         configuration: ready.admitted.configuration().clone(),
         granted: ready.granted,
         events: Some(events),
-        stop: Arc::clone(&stop),
+        stop,
     };
     let runtime = Runtime::new().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
-    process::stop_on_signals(stop);
     let view = LiveView::start(ready.admitted.revision().manifest().job.name.as_str());
     let all_shown = show_events(view, shown_events);
     let report = runtime.block_on(sandbox.attempt(request));
@@ -167,23 +168,19 @@ fn pass_the_door(
     known: &mut Known,
 ) -> Result<Ready, Failure> {
     let modules = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
-    let (known_job, module) = modules.resolve(envelope)?;
+    let door = Door::new(modules.clone(), settings.configuration.clone());
+    let (known_job, module) = door.find(envelope)?;
     known.revision = Some(module.revision().digest().to_string());
-    let unusable = |problem: String| {
-        let hint = "mend that file, or its permissions";
-        Failure::usage("settings_invalid", format!("reading the configuration: {problem}"), hint)
-    };
-    let providers = Providers::open(&settings.configuration)
-        .map_err(|error| unusable(format!("`[configuration] files-dir`: {error}")))?;
-    let admitted = admit(known_job, &|key| providers.value(key));
-    // A provider that failed is not a key that nobody gave.
-    if let Some(problem) = providers.take_problem() {
-        return Err(unusable(problem));
-    }
-    let admitted = admitted?;
+    known.owner.clone_from(&module.revision().manifest().job.owner);
+    known.runbook.clone_from(&module.revision().manifest().job.runbook);
+    let admitted = door.admit(known_job)?;
     settings.check_mounts_apart(modules.path(), args.host.data_dir().as_deref())?;
-    let granted = capabilities::check(admitted.revision().manifest(), &settings.offer)?;
-    Ok(Ready { admitted, granted, module })
+    let manifest = admitted.revision().manifest();
+    if !manifest.grants.http.is_empty() {
+        settings.http.check()?;
+    }
+    let granted = capabilities::check(manifest, Some(admitted.configuration()), &settings.offer)?;
+    Ok(Ready { granted: Granted { intake: Some(Arc::new(door)), ..granted }, admitted, module })
 }
 
 /// A sandbox whose compiled modules are kept in the data folder, where there is one that can be used.
@@ -244,12 +241,17 @@ fn print_attempt(args: &RunArgs, known: Known, attempt: AttemptReport) -> Result
 
 fn summary(job: &str, outcome: Outcome, usage: &Usage) -> String {
     let ms = |us: u64| format!("{}.{:03} s", us / 1_000_000, us / 1_000 % 1_000);
+    let http = match usage.http_calls {
+        0 => String::new(),
+        1 => " · 1 HTTP call".to_owned(),
+        calls => format!(" · {calls} HTTP calls"),
+    };
     let dropped = match usage.log_lines_dropped {
         0 => String::new(),
         count => format!(" · {count} log lines over the limit"),
     };
     format!(
-        "{job} {outcome} in {} · cpu {} · peak memory {}{dropped}",
+        "{job} {outcome} in {} · cpu {} · peak memory {}{http}{dropped}",
         ms(usage.wall_us),
         ms(usage.cpu_us),
         approximate_bytes(usage.peak_memory_bytes),

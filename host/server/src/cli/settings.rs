@@ -43,7 +43,7 @@ pub(super) fn settings(command: &SettingsCommand) -> Result<ExitCode, Failure> {
 }
 
 fn check(settings: &Settings) -> Result<ExitCode, Failure> {
-    let unusable = |what: String, error: std::io::Error| {
+    let unusable = |what: String, error: &dyn std::fmt::Display| {
         Failure::usage(
             "settings_unusable",
             format!("{what}: {error}"),
@@ -52,17 +52,18 @@ fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     };
     if let Some(dir) = &settings.modules_dir {
         std::fs::read_dir(dir)
-            .map_err(|error| unusable(format!("`[modules] dir`, `{}`", dir.display()), error))?;
+            .map_err(|error| unusable(format!("`[modules] dir`, `{}`", dir.display()), &error))?;
     }
     settings.check_mounts_apart(&settings.modules_dir(None), None)?;
     for (name, mount) in &settings.offer.mounts {
         let what = || format!("`[files.{name}] path`, `{}`", mount.path.display());
-        mount.open().map_err(|error| unusable(what(), error))?;
+        mount.open().map_err(|error| unusable(what(), &error))?;
     }
     if let Some(dir) = &settings.configuration.files_dir {
         let what = || format!("`[configuration] files-dir`, `{}`", dir.display());
-        Providers::open(&settings.configuration).map_err(|error| unusable(what(), error))?;
+        Providers::open(&settings.configuration).map_err(|error| unusable(what(), &error))?;
     }
+    settings.http.check()?;
     let file = match &settings.file {
         Some(file) => format!("`{}`", file.display()),
         None => "no settings file; everything is at its default".to_owned(),
@@ -88,7 +89,11 @@ fn to_json(settings: &Settings) -> Value {
         "file": settings.file,
         "modules": { "dir": settings.modules_dir(None) },
         "files": files.collect::<serde_json::Map<_, _>>(),
-        "http": { "allow": settings.http.allow, "allow-private": settings.http.allow_private },
+        "http": {
+            "allow": settings.http.allow.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "allow-private": settings.http.allow_private.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "ca-file": settings.http.ca_file,
+        },
         "configuration": {
             "env-prefix": settings.configuration.env_prefix,
             "files-dir": settings.configuration.files_dir,

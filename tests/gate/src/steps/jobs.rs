@@ -21,7 +21,10 @@ pub(super) fn step(gate: &Gate) -> Result<()> {
         }
         gate.console.note(&format!("{name}.wasm is there"));
     }
-    Ok(())
+    Invocation::program(&mainworker)
+        .shown_as(workspace.shown(&mainworker))
+        .args(["module", "check", &workspace.shown(&modules)])
+        .run(gate.console, &workspace.root)
 }
 
 fn job_name(manifest: &str) -> Result<String> {

@@ -1,6 +1,6 @@
 //! The body of a response on its way to the guest: counted, timed, a few pieces ahead of it at the most.
 
-use super::{HttpError, WasiBody};
+use super::{HttpError, Trouble, Unanswered, WasiBody};
 use crate::control::Control;
 use bytes::Bytes;
 use http_body::{Body, Frame};
@@ -19,6 +19,8 @@ use tokio::time::timeout;
 
 /// How a body is delivered.
 pub(super) struct Delivery {
+    pub(super) request: String,
+    pub(super) origin: String,
     pub(super) control: Arc<Control>,
     pub(super) bytes_max: u64,
     pub(super) between: Duration,
@@ -53,6 +55,11 @@ impl Delivery {
                     // The attempt is ended from outside; until then the guest learns nothing more.
                     return pending().await;
                 }
+            }
+            if let Err(error) = &piece {
+                let (request, origin) = (self.request.clone(), self.origin.clone());
+                let trouble = Trouble::of(error);
+                self.control.add_unanswered(Unanswered { request, origin, trouble });
             }
             let is_last = piece.is_err();
             if pieces.send(piece).await.is_err() || is_last {

@@ -132,7 +132,7 @@ impl Filling<'_> {
     fn keeps_back(&self, route: &SecretRoute, found_in: Found) -> Option<Denial> {
         let (key, request) = (route.key.clone(), self.request.clone());
         if !route.only_to.iter().any(|pattern| pattern.matches(self.origin)) {
-            return Some(Denial::SecretOrigin { key, request });
+            return Some(Denial::SecretOrigin { key, request, granted: route.written.clone() });
         }
         let place = match found_in {
             Found::In(place) if route.places.contains(&place) => return None,

@@ -165,7 +165,7 @@ fn request(module: &Arc<Module>, payload: String, offer: &Offer) -> Result<Attem
         },
         payload,
         configuration: Configuration::new(),
-        granted: capabilities::check(module.revision().manifest(), offer)?,
+        granted: capabilities::check(module.revision().manifest(), None, offer)?,
         events: None,
         stop: Arc::default(),
     })

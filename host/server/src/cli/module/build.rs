@@ -3,31 +3,23 @@
 //! The crate is compiled for `wasm32-wasip2` in the profile `job`, asked once for its schemas in an empty sandbox, and
 //! gets the manifest from the `job.toml` beside its `Cargo.toml`. The module is written aside and renamed.
 
-mod crates;
-
-use crate::cli::run::start_sandbox;
+use super::crates::{JobCrate, cargo, default_out, find_jobs, same_name};
+use super::packing::{Packer, read_manifest, summary, unwritable, write_module};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
-use crate::hints;
 use crate::modules_folder::read_limited;
+use crate::sample::folder;
 use crate::terminal;
 use clap::Args;
-use crates::{JobCrate, cargo, default_out, find_jobs, same_name};
-use mainworker_domain::catalog::ModuleDescription;
-use mainworker_domain::limits::LimitValues;
-use mainworker_domain::manifest::{Manifest, ManifestError};
-use mainworker_domain::quantity::approximate_bytes;
-use mainworker_sandbox::module::Sandbox;
+use mainworker_domain::manifest::Manifest;
 use mainworker_sandbox::module_file::ModuleFile;
-use mainworker_sandbox::refusal::ModuleRefusal;
 use serde_json::Value;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tokio::runtime::Runtime;
 
-/// Compiles job crates and writes DIR/NAME.wasm for each. A job crate has a `job.toml` beside its `Cargo.toml`.
+/// Compiles job crates and writes DIR/NAME.wasm for each, with a copy of its samples in DIR/NAME.samples. A job crate has a
+/// `job.toml` beside its `Cargo.toml`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   mainworker module build                    every job of jobs-wasm
@@ -43,44 +35,55 @@ pub struct BuildArgs {
 }
 
 pub(super) fn build(args: &BuildArgs) -> Result<ExitCode, Failure> {
-    let jobs = find_jobs(&args.crates)?;
-    // Manifests first: a typing error in the last one should not wait for all compilers.
-    let jobs: Vec<(JobCrate, Manifest)> = jobs
-        .into_iter()
-        .map(|job| Ok((read_manifest(&job)?, job)).map(|(m, j)| (j, m)))
-        .collect::<Result<_, Failure>>()?;
-    refuse_same_names(&jobs)?;
+    let jobs = read_jobs(&args.crates)?;
     let out = match &args.out {
         Some(out) => out.clone(),
         None => default_out()?,
     };
     fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
-    let runtime = Runtime::new().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
-    let sandbox = start_sandbox(&LimitValues::default(), None)?;
+    let packer = Packer::start()?;
     for (job, manifest) in jobs {
-        let component = compile(&job)?;
-        let module = pack(&runtime, &sandbox, &component, manifest)?;
+        let module = make(&packer, &job, manifest)?;
         let path = out.join(format!("{}.wasm", module.revision().manifest().job.name));
-        write(&path, module.bytes())?;
-        let job = &module.revision().manifest().job;
-        terminal::note(&format!(
-            "{} {} · {} · {} · {}",
-            job.name,
-            job.version,
-            approximate_bytes(module.bytes().len() as u64),
-            module.revision().digest(),
-            path.display()
-        ));
+        write_module(&path, &module)?;
+        let samples = path.with_extension("samples");
+        folder::copy(&job.folder.join("samples"), &samples).map_err(|error| unwritable(&samples, &error))?;
+        terminal::note(&summary(&path, &module));
     }
     Ok(ExitCode::Completed)
+}
+
+/// The job in this folder as a module that is not written anywhere.
+pub(super) fn build_one(packer: &Packer, folder: &Path) -> Result<ModuleFile, Failure> {
+    let jobs = read_jobs(&[folder.to_string_lossy().into_owned()])?;
+    let (job, manifest) =
+        jobs.into_iter().next().ok_or_else(|| Failure::host("a job that was found is gone"))?;
+    make(packer, &job, manifest)
+}
+
+fn make(packer: &Packer, job: &JobCrate, manifest: Manifest) -> Result<ModuleFile, Failure> {
+    let component = compile(job)?;
+    let name = manifest.job.name.clone();
+    packer.pack(&name, &component, manifest)
+}
+
+/// The jobs that are asked for. Manifests are read first: a typing error in the last one should not wait for all compilers.
+fn read_jobs(wanted: &[String]) -> Result<Vec<(JobCrate, Manifest)>, Failure> {
+    let jobs = find_jobs(wanted)?
+        .into_iter()
+        .map(|job| Ok((read_manifest(&job.folder.join("job.toml"))?, job)).map(|(m, j)| (j, m)))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    refuse_same_names(&jobs)?;
+    Ok(jobs)
 }
 
 /// A copied crate whose `job.toml` still has the old name would replace the module of the job it was copied from.
 fn refuse_same_names(jobs: &[(JobCrate, Manifest)]) -> Result<(), Failure> {
     for (job, manifest) in jobs {
         let name = &manifest.job.name;
-        let other =
-            same_name(job, |other| read_manifest(other).is_ok_and(|manifest| manifest.job.name == *name))?;
+        let other = same_name(job, |other| {
+            read_manifest(&other.folder.join("job.toml")).is_ok_and(|manifest| manifest.job.name == *name)
+        })?;
         if let Some(other) = other {
             return Err(Failure::usage(
                 "job_name_taken",
@@ -93,22 +96,6 @@ fn refuse_same_names(jobs: &[(JobCrate, Manifest)]) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn read_manifest(job: &JobCrate) -> Result<Manifest, Failure> {
-    let path = job.folder.join("job.toml");
-    let invalid = |problem: String, hint: String| {
-        Failure::usage("manifest_invalid", format!("reading `{}`: {problem}", path.display()), hint)
-    };
-    let text =
-        fs::read_to_string(&path).map_err(|error| invalid(error.to_string(), "check the file".to_owned()))?;
-    Manifest::parse_toml(&text).map_err(|error| {
-        let hint = match &error {
-            ManifestError::Table(error) => hints::of_table(error),
-            ManifestError::Toml(_) => "mend the TOML at that place".to_owned(),
-        };
-        invalid(error.to_string(), hint)
-    })
 }
 
 /// Compiles the crate; cargo's own messages go to stderr as they come.
@@ -167,43 +154,4 @@ fn target_is_missing() -> bool {
     let libraries =
         Command::new("rustc").args(["--print", "target-libdir", "--target", "wasm32-wasip2"]).output();
     libraries.is_ok_and(|output| !Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
-}
-
-fn pack(
-    runtime: &Runtime,
-    sandbox: &Sandbox,
-    component: &[u8],
-    manifest: Manifest,
-) -> Result<ModuleFile, Failure> {
-    let name = manifest.job.name.to_string();
-    let refused = |refusal: ModuleRefusal| Failure::module(&name, &refusal);
-    // Its exports and imports first: what cannot be linked cannot answer either, and says so less clearly.
-    let undescribed = ModuleDescription { manifest, payload_schema: None, result_schema: None };
-    ModuleFile::pack(component, &undescribed).map_err(refused)?;
-    let schemas = runtime.block_on(sandbox.schemas(component)).map_err(|error| {
-        let hint = "mark the job's function with `#[mainworker::job]`";
-        Failure::usage("schemas_unavailable", format!("building `{name}`: {error}"), hint)
-    })?;
-    let description =
-        ModuleDescription { payload_schema: schemas.payload, result_schema: schemas.result, ..undescribed };
-    ModuleFile::pack(component, &description).map_err(refused)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut aside| {
-        aside.write_all(bytes)?;
-        aside.as_file().sync_all()?;
-        // A temporary file is for its owner alone; a module is for whoever runs the host.
-        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        fs::set_permissions(aside.path(), permissions)?;
-        aside.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    });
-    written.map_err(|error| unwritable(path, &error))
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
-    let hint = "name another folder with `--out DIR`";
-    Failure::usage("out_unwritable", format!("writing `{}`: {error}", path.display()), hint)
 }

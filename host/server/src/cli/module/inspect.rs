@@ -71,7 +71,9 @@ pub(in crate::cli) fn describe(module: &ModuleFile) -> String {
             words.push("secret".to_owned());
         }
         if !grant.only_to.is_empty() {
-            words.push(format!("only to {}", grant.only_to.join(", ")));
+            let origins: Vec<String> = grant.only_to.iter().map(ToString::to_string).collect();
+            let places: Vec<&str> = grant.places.iter().map(|place| place.as_str()).collect();
+            words.push(format!("only to {} in {}", origins.join(", "), places.join(", ")));
         }
         rows.push(("configuration", format!("{key} ({})", words.join(", "))));
     }

@@ -1,6 +1,8 @@
 //! Finding job crates: packages that cargo knows and that have a `job.toml`.
 
+use super::packing::read_manifest;
 use crate::failure::Failure;
+use mainworker_domain::manifest::Manifest;
 use serde_json::Value;
 use std::env;
 use std::ffi::OsString;
@@ -38,15 +40,21 @@ fn metadata(folder: &Path) -> Result<Value, Failure> {
     serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))
 }
 
-/// The packages that cargo knows in `folder` which have a manifest.
-fn job_crates(folder: &Path) -> Result<Vec<JobCrate>, Failure> {
+/// The packages that cargo knows in `folder`.
+fn packages(folder: &Path) -> Result<Vec<JobCrate>, Failure> {
     let metadata = metadata(folder)?;
     let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
     let crates = packages.iter().filter_map(|package| {
         let folder = Path::new(package["manifest_path"].as_str()?).parent()?.to_owned();
         Some(JobCrate { package: package["name"].as_str()?.to_owned(), folder })
     });
-    Ok(crates.filter(|job| job.folder.join("job.toml").is_file()).collect())
+    Ok(crates.collect())
+}
+
+/// Those which have a manifest.
+fn job_crates(folder: &Path) -> Result<Vec<JobCrate>, Failure> {
+    let packages = packages(folder)?.into_iter();
+    Ok(packages.filter(|job| job.folder.join("job.toml").is_file()).collect())
 }
 
 /// The crates that `wanted` names, or every job of `jobs-wasm`.
@@ -82,6 +90,15 @@ pub(super) fn find_jobs(wanted: &[String]) -> Result<Vec<JobCrate>, Failure> {
 
 fn no_job(message: String) -> Failure {
     Failure::usage("no_job_crate", message, "a job crate has a `job.toml` beside its `Cargo.toml`")
+}
+
+/// The package, if any, of the workspace around `folder` that is called `name`, or whose job is.
+pub(in crate::cli) fn name_taken(folder: &Path, name: &str) -> Result<Option<String>, Failure> {
+    let has_name = |manifest: Manifest| manifest.job.name.as_str() == name;
+    let taken = packages(folder)?.into_iter().find(|found| {
+        found.package == name || read_manifest(&found.folder.join("job.toml")).is_ok_and(has_name)
+    });
+    Ok(taken.map(|found| found.package))
 }
 
 /// The package, if any, of the same workspace as `job` whose manifest `has_name`.
