@@ -19,22 +19,15 @@ pub(crate) struct AttemptThreads {
 
 impl AttemptThreads {
     pub(crate) fn start(threads: usize) -> io::Result<Self> {
-        // A guest's own timers are driven by the attempt threads; guests that compute yield at each tick.
-        let start = |name: &str, threads: usize| {
-            let mut builder = Builder::new_multi_thread();
-            builder
-                .worker_threads(threads)
-                .thread_name(name)
-                .enable_all()
-                .build()
-                .map(|runtime| StoppedOnDrop(Some(runtime)))
+        let start = |name: &str, builder: &mut Builder| {
+            builder.thread_name(name).enable_time().build().map(|runtime| StoppedOnDrop(Some(runtime)))
         };
-        Ok(Self {
-            attempts: start("attempt", threads)?,
-            deadlines: start("deadline", 1)?,
-            // Encrypting for one guest must not delay the deadline of another.
-            network: start("network", 1)?,
-        })
+        // A guest's own timers are driven by the attempt threads; guests that compute yield at each tick. Its sockets are not.
+        let attempts = start("attempt", Builder::new_multi_thread().worker_threads(threads))?;
+        let deadlines = start("deadline", Builder::new_multi_thread().worker_threads(1))?;
+        // Encrypting for one guest must not delay the deadline of another.
+        let network = start("network", Builder::new_multi_thread().worker_threads(1).enable_io())?;
+        Ok(Self { attempts, deadlines, network })
     }
 
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
