@@ -215,7 +215,7 @@ fn what_is_required_and_not_given_is_refused() {
         EgressRefusal::Unset {
             job: "asker".to_owned(),
             key: "a.url".to_owned(),
-            from: mainworker_domain::configuration::From::Either
+            from: mainworker_domain::configuration::From::Host
         }
     );
     // The first that is refused, whatever comes after it.
