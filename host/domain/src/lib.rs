@@ -1,4 +1,4 @@
-//! What is true: envelopes, manifests, admission, limits, outcomes and events.
+//! What is true: envelopes, manifests, admission, what may go out, the life of a task, limits, outcomes and events.
 //!
 //! Everything here is a function of its arguments. This crate reads no file, opens no socket, asks no clock and draws
 //! no random number, so each rule can be tested with a table and each parser with arbitrary bytes. It knows neither
@@ -20,6 +20,7 @@ pub mod envelope;
 pub mod event;
 pub mod job_name;
 pub mod json;
+pub mod lifecycle;
 pub mod limits;
 pub mod manifest;
 pub mod nearest;

@@ -78,8 +78,17 @@ pub const KEY_CHARS_MAX: usize = 200;
 pub const DELAY_MS_MAX: u64 = RETRY_AFTER_MS_MAX;
 /// The most urgent priority; 0 is the least.
 pub const PRIORITY_MAX: u8 = 9;
+/// Milliseconds that each step of priority is worth in the queue: the most urgent task overtakes those of the least
+/// priority that came up to nine minutes earlier, and no others, so nothing waits for ever.
+pub const PRIORITY_STEP_MS: i64 = 60_000;
 /// Attempts at a task that a manifest may ask for.
 pub const ATTEMPTS_MAX: u32 = 100;
+/// Losses after which a task runs alone on its host. One may be chance, two of the same task hardly are; alone, the next
+/// takes no other task with it and shows whose fault it was.
+pub const LOSSES_UNTIL_ALONE: u32 = 2;
+/// Attempts that may end because the module could not be read. They use up no attempt of the job's policy, since the job
+/// did not run; with the usual waits they last for some hours, then somebody must be told.
+pub const MODULE_UNAVAILABLE_MAX: u32 = 20;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX + CONFIGURATION_BYTES_MAX < ENVELOPE_BYTES_MAX);
 const _: () = assert!(2 * SCHEMA_BYTES_MAX < MANIFEST_SECTION_BYTES_MAX);
