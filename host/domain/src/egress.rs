@@ -175,45 +175,45 @@ fn begins(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Whether some server could read a path as going up: `..` in any spelling. A prefix would mean nothing then.
+/// Rounds of percent-encoding that are looked through. A path that still changes then is no path that anybody means.
+const ENCODINGS_MAX: usize = 3;
+
+/// Whether some server could read a path as going up, or as another path: `..` in any spelling, control characters and
+/// bytes that are no text, which some cut a path at or read as dots. A prefix would mean nothing then.
 fn climbs(path: &str) -> bool {
     let mut path = path.to_owned();
-    loop {
-        if path.split(['/', '\\']).any(|segment| {
-            // Parameters of a segment (`..;x`) are dropped by some servers before they resolve dots.
-            let name = segment.split(';').next().unwrap_or(segment);
+    for _ in 0..=ENCODINGS_MAX {
+        let is_dots = |segment: &str| {
+            // Parameters of a segment (`..;x`) are dropped by some servers before they resolve dots, spaces after it too.
+            let name = segment.split(';').next().unwrap_or(segment).trim();
             name == "." || name == ".."
-        }) {
+        };
+        let escapes_otherwise = path.contains("%u") || path.contains("%U");
+        if escapes_otherwise || path.chars().any(char::is_control) || path.split(['/', '\\']).any(is_dots) {
             return true;
         }
-        // Some servers decode twice.
-        let decoded = decode(&path);
-        if decoded == path {
-            return false;
+        match decode(&path) {
+            Some(decoded) if decoded == path => return false,
+            Some(decoded) => path = decoded,
+            None => return true,
         }
-        path = decoded;
     }
+    true
 }
 
-/// `%2e`, `%2f`, `%5c` and `%25` decoded, which is all that can hide dots.
-fn decode(path: &str) -> String {
-    let mut decoded = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some(percent) = rest.find('%') {
-        decoded.push_str(&rest[..percent]);
-        let escape = rest.get(percent + 1..percent + 3).map(str::to_ascii_lowercase);
-        let (text, bytes) = match escape.as_deref() {
-            Some("2e") => (".", 3),
-            Some("2f") => ("/", 3),
-            Some("5c") => ("\\", 3),
-            Some("3b") => (";", 3),
-            Some("25") => ("%", 3),
-            _ => ("%", 1),
-        };
-        decoded.push_str(text);
-        rest = &rest[percent + bytes..];
+/// One round of percent-encoding undone; none where that is no text.
+fn decode(path: &str) -> Option<String> {
+    let bytes = path.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escape = path.get(at + 1..at + 3).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let escaped =
+            escape.filter(|_| bytes[at] == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        decoded.push(escaped.unwrap_or(bytes[at]));
+        at += if escaped.is_some() { 3 } else { 1 };
     }
-    decoded + rest
+    String::from_utf8(decoded).ok()
 }
 
 /// Where one secret with `only-to` may go in one attempt.
@@ -278,9 +278,17 @@ mod tests {
             "/a/%252e%252e/b",
             "/a\\..\\b",
             "/./a",
+            "/a/..%00/b",
+            "/a/%2e%2e%20/b",
+            "/a/..%09/b",
+            "/a/%c0%ae%c0%ae/b",
+            "/a/%u002e%u002e/b",
+            "/a/%25252525252e",
         ] {
             assert!(climbs(path), "{path}");
         }
+        // Each byte is looked at a few times, however it is encoded.
+        assert!(climbs(&format!("/%{}", "25".repeat(1 << 20))));
         for path in ["/", "/a/..b/c", "/a/b.", "/a%2fb", "/...", "/%", "/%zz", "/100%25"] {
             assert!(!climbs(path), "{path}");
         }

@@ -54,6 +54,12 @@ pub const RETRY_AFTER_MS_MAX: u64 = 30 * 24 * 3_600_000;
 /// HTTP requests of one attempt that are under way at a time, until their responses were read or dropped; further ones
 /// wait. Each holds host memory: its own body, and some pieces of its response.
 pub const HTTP_IN_FLIGHT_MAX: usize = 8;
+/// Names that the host looks up at a time, for all attempts. Each may hold a thread until the system's resolver gives up.
+pub const NAME_LOOK_UPS_MAX: usize = 256;
+/// Bytes of the payloads of all tasks that one attempt asks for, which are held until it ends.
+pub const SCHEDULED_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of a file of certificate authorities. A system's whole list is a quarter of a megabyte.
+pub const CA_FILE_BYTES_MAX: u64 = 4 << 20;
 /// Milliseconds to connect, TLS included, unless the job says otherwise.
 pub const HTTP_CONNECT_MS: u64 = 10_000;
 /// Milliseconds until a response begins, and between two pieces of it, unless the job says otherwise.

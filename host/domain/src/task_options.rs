@@ -97,6 +97,11 @@ impl TaskOptions {
     }
 }
 
+/// Whether a character moves or hides others where it is shown: controls, line and paragraph separators, directions.
+fn is_invisible(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A text of one line: these are shown in tables and compared as they are.
 fn check_line(option: &'static str, text: &str, chars_max: usize) -> Result<(), OptionError> {
     let chars = text.chars().count();
@@ -104,7 +109,7 @@ fn check_line(option: &'static str, text: &str, chars_max: usize) -> Result<(), 
         "empty".to_owned()
     } else if chars > chars_max {
         format!("{chars} characters long")
-    } else if text.chars().any(char::is_control) {
+    } else if text.chars().any(is_invisible) {
         "a text with a control character".to_owned()
     } else {
         return Ok(());
@@ -139,6 +144,7 @@ mod tests {
             (TaskOptions { tags: (0..17).map(tag).collect(), ..TaskOptions::default() }, "is 17 tags"),
             (TaskOptions { tags: vec![tag(1), tag(1)], ..TaskOptions::default() }, "is `1` twice"),
             (TaskOptions { unique_key: some("a\nb"), ..TaskOptions::default() }, "control character"),
+            (TaskOptions { label: some("a\u{202e}b"), ..TaskOptions::default() }, "control character"),
         ] {
             let error = bad.check().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

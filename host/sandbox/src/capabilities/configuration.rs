@@ -40,7 +40,8 @@ pub(crate) fn build(granted: &Granted, seed: Seed) -> (Configuration, Vec<Placeh
         .enumerate()
         .map(|(index, (key, granted))| {
             let value = if granted.placeholder {
-                let text = format!("mwsecret-{nonce:032x}-{index}");
+                // Of one width: a digit behind it must not make it another one.
+                let text = format!("mwsecret-{nonce:032x}-{index:03}");
                 let (key, value) = (key.clone(), granted.value.clone());
                 placeholders.push(Placeholder { key, text: text.clone(), value });
                 SecretString::from(text)

@@ -36,7 +36,7 @@ use mainworker_domain::event::Level;
 use mainworker_domain::limits::{HTTP_IN_FLIGHT_MAX, Limit, Limits};
 use mainworker_domain::origin::{Origin, OriginPattern, Scheme};
 use mainworker_domain::outcome::LimitBreach;
-use secrets::Secrets;
+use secrets::{Room, Secrets, Unfilled};
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -182,13 +182,14 @@ impl WasiHttpHooks for Hooks {
             return Box::new(async { Err(HttpError::HttpRequestDenied) });
         };
         let timeouts = Timeouts::of(options.unwrap_or_default());
-        // Counted before the call returns: a guest that never waits for an answer is counted too.
-        let counted = calls.count();
+        // Counted and checked before the call returns: a guest that never waits for an answer is counted too, and what the
+        // checks cost is its own processor time.
+        let checked = calls.count().map_err(Unsent::from).and_then(|()| calls.check(&request));
         let network = calls.network.clone();
         let answer = network.spawn(async move {
-            let answer = match counted {
-                Ok(()) => calls.answer(request, timeouts).await,
-                Err(breach) => Err(breach.into()),
+            let answer = match checked {
+                Ok(origin) => calls.answer(request, origin, timeouts).await,
+                Err(unsent) => Err(unsent),
             };
             match answer {
                 Ok(response) => Ok(response),
@@ -231,21 +232,27 @@ impl Calls {
     async fn answer(
         &self,
         request: Request<WasiBody>,
+        origin: Origin,
         timeouts: Timeouts,
     ) -> Result<http::Response<WasiBody>, Unsent> {
-        let origin = self.check(&request)?;
         // It is there as long as the semaphore is, which is never closed.
-        let in_flight = Arc::clone(&self.in_flight).acquire_owned().await.ok();
+        let in_flight = Arc::clone(&self.in_flight).acquire_owned().await.ok().map(Arc::new);
         let (mut parts, body) = request.into_parts();
         let shown = format!("{} {origin}{}", parts.method, parts.uri.path());
         let body = self.whole(body, &shown).await?;
-        let filled = self.secrets.fill(&mut parts, body, &origin);
+        let filled = self.secrets.fill(&mut parts, body, &origin, Room(&self.limits));
         for denial in filled.kept_back {
             self.deny(denial);
         }
-        let body = filled.body.map_err(|problem| {
-            self.log.write(Level::Warn, "host", &format!("{shown}: {problem}"));
-            HttpError::InternalError(Some(problem.to_string()))
+        let body = filled.body.map_err(|unfilled| match unfilled {
+            Unfilled::Over(breach) => Unsent::Over(breach),
+            Unfilled::Unfit { key } => {
+                let problem = format!(
+                    "the secret `{key}` has characters that cannot stand in a header, expected one line of printable text"
+                );
+                self.log.write(Level::Warn, "host", &format!("{shown}: {problem}"));
+                Unsent::Error(HttpError::InternalError(Some(problem)))
+            }
         })?;
         self.within(Limit::HttpRequest, body.len())?;
         self.within(Limit::HttpUrl, url_bytes(&origin, &parts.uri))?;
@@ -258,6 +265,7 @@ impl Calls {
             request: Request::from_parts(parts, body),
             timeouts,
             header_bytes_max: self.limits.get_usize(Limit::HttpHeaders),
+            in_flight: in_flight.clone(),
         };
         match self.granted.transport.send(outgoing).await {
             Ok(response) => {
@@ -294,17 +302,16 @@ impl Calls {
             _ => return Err(HttpError::HttpProtocolError.into()),
         };
         let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+        // First of all: what follows looks at each byte more than once.
+        self.within(
+            Limit::HttpUrl,
+            authority.len() + uri.path_and_query().map_or(1, |path| path.as_str().len()),
+        )?;
         let checked = Origin::of_authority(scheme, authority)
             .map_err(|problem| Box::new(Denial::Url { method: method.to_owned(), problem }))
-            .and_then(|origin| {
-                // Whatever is denied anyway is not worth more of a message than its limit.
-                self.granted.egress.check(method, &origin, uri.path()).map(|()| origin)
-            });
+            .and_then(|origin| self.granted.egress.check(method, &origin, uri.path()).map(|()| origin));
         match checked {
-            Ok(origin) => {
-                self.within(Limit::HttpUrl, url_bytes(&origin, uri))?;
-                Ok(origin)
-            }
+            Ok(origin) => Ok(origin),
             Err(denial) => {
                 self.deny(*denial);
                 Err(HttpError::HttpRequestDenied.into())

@@ -49,8 +49,11 @@ impl Masker {
             return Self::default();
         }
         let longest_bytes = needles.iter().map(String::len).max().unwrap_or(0);
-        // Leftmost-longest, so that a secret which contains another is masked whole.
-        let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&needles);
+        // Leftmost-longest, so that a secret which contains another is masked whole; in either case, since host names are shown
+        // in lower case.
+        let mut builder = AhoCorasick::builder();
+        let built =
+            builder.match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true).build(&needles);
         // It can fail only beyond 2^31 states; configuration is at most 64 KiB.
         Self { needles: built.ok(), longest_bytes }
     }
@@ -208,6 +211,7 @@ mod tests {
         assert_eq!(masker.mask("x hunter2-longer hunter2 y"), "x *** *** y");
         assert_eq!(masker.mask(r#"{"k":"a\"b\nsecond line"}"#), r#"{"k":"***"}"#);
         assert_eq!(masker.mask("only the second line here"), "only the *** here");
+        assert_eq!(masker.mask("HUNTER2.example"), "***.example");
         assert_eq!(masker.mask("nothing"), "nothing");
     }
 

@@ -13,9 +13,10 @@ use mainworker_domain::denial::Denial;
 use mainworker_domain::event::Level;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::json;
-use mainworker_domain::limits::{Limit, Limits, PAYLOAD_BYTES_MAX};
+use mainworker_domain::limits::{Limit, Limits, PAYLOAD_BYTES_MAX, SCHEDULED_BYTES_MAX};
 use mainworker_domain::manifest::Manifest;
 use mainworker_domain::outcome::LimitBreach;
+use mainworker_domain::quantity::approximate_bytes;
 use mainworker_domain::task_options::TaskOptions;
 use std::fmt;
 use std::sync::Arc;
@@ -95,6 +96,8 @@ impl Schedule {
             .as_ref()
             .ok_or_else(|| Refused::Rejected("this host has nothing that takes tasks".to_owned()))?;
         options.check().map_err(|error| Refused::Rejected(error.to_string()))?;
+        // White space around it is not its content, and would be kept for nothing.
+        let payload = payload.trim_ascii().to_owned();
         if payload.len() as u64 <= PAYLOAD_BYTES_MAX {
             json::check(payload.as_bytes()).map_err(|malformed| {
                 let json::Malformed { problem, line, column } = malformed;
@@ -103,8 +106,14 @@ impl Schedule {
                 ))
             })?;
         }
+        // Masking it would send nonsense, and tasks are stored and shown.
+        let shown = [&options.label, &options.idempotency_key, &options.unique_key];
+        let has_secret = |text: &String| self.masker.mask(text) != *text;
+        if options.tags.iter().chain(shown.into_iter().flatten()).any(has_secret) {
+            let problem = "an option has one of the job's secrets in it, expected none: options are shown";
+            return Err(Refused::Rejected(problem.to_owned()));
+        }
         if self.masker.mask_json(payload.clone()) != payload {
-            // Masking it would send nonsense, and payloads are stored and shown.
             let problem = "the payload has one of the job's secrets in it, expected none: payloads are shown";
             return Err(Refused::Rejected(problem.to_owned()));
         }
@@ -125,6 +134,14 @@ impl Schedule {
         if observed > self.tasks_max {
             let breach = LimitBreach { limit: Limit::ScheduledTasks, observed, allowed: self.tasks_max };
             return Err(Refused::OverLimit(breach.to_string()));
+        }
+        let bytes = asked.iter().map(|task| task.payload.len() as u64).sum::<u64>() + payload.len() as u64;
+        if bytes > SCHEDULED_BYTES_MAX {
+            return Err(Refused::OverLimit(format!(
+                "the payloads of the attempt's tasks have {}, allowed are {} in all",
+                approximate_bytes(bytes),
+                approximate_bytes(SCHEDULED_BYTES_MAX)
+            )));
         }
         // The payload is JSON by itself, so it cannot say anything about the fields around it.
         let envelope = format!(

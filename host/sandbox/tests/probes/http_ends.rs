@@ -12,6 +12,7 @@ use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
 
@@ -49,12 +50,13 @@ async fn what_is_too_large_ends_the_attempt_at_its_limit() {
     assert_eq!(server.requests(), Vec::<String>::new(), "nothing of it was sent");
 }
 
-/// Finds no address, ever.
-#[derive(Debug)]
-struct Never;
+/// Finds no address, ever; counts who asks.
+#[derive(Clone, Debug, Default)]
+struct Never(Arc<AtomicUsize>);
 
 impl Resolver for Never {
     fn resolve(&self, _name: &str) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
         Box::pin(pending())
     }
 }
@@ -69,7 +71,7 @@ async fn a_guest_is_cancelled_wherever_it_waits_for_the_network() {
         let (run, case) = row();
         let mut run = match place {
             "name" => {
-                let never = Network::resolving(Vec::new(), Roots::System, Arc::new(Never));
+                let never = Network::resolving(Vec::new(), Roots::System, Arc::new(Never::default()));
                 let run = run.with("authority", "api.example").http("http://api.example").transport(never);
                 run.with("announce", 1)
             }
@@ -198,4 +200,15 @@ async fn a_guest_that_reads_no_response_waits_for_room() {
     let (run, case) = harness.case("keeps responses that it does not read");
     case.check(&to(run, &server).end().await);
     assert_eq!(server.requests().len(), HTTP_IN_FLIGHT_MAX);
+}
+
+/// A look-up holds a thread until the system's resolver gives up, whether anybody waits or not.
+#[tokio::test]
+async fn names_that_are_never_found_hold_no_more_than_an_attempts_room() {
+    let harness = Harness::shared().await;
+    let never = Never::default();
+    let (run, case) = harness.case("gives up on names that are never found");
+    let network = Network::resolving(Vec::new(), Roots::System, Arc::new(never.clone()));
+    case.check(&run.http("http://api.example").transport(network).end().await);
+    assert_eq!(never.0.load(Ordering::Relaxed), HTTP_IN_FLIGHT_MAX);
 }

@@ -90,7 +90,11 @@ async fn anywhere_else_only_the_placeholder_arrives() {
     let report = run.with("authority", other.authority()).http(&other.origin()).end().await;
     let request = other.request();
     assert!(request.contains("Bearer mwsecret-") && !request.contains("canary"), "{request}");
-    assert!(log(&report).contains(&format!("only-to = [\"{}\"]", other.origin())), "{}", log(&report));
+    assert!(
+        log(&report).contains(&format!("only-to = [\"{}\", \"{}\"]", server.origin(), other.origin())),
+        "{}",
+        log(&report)
+    );
 }
 
 #[tokio::test]
@@ -113,4 +117,39 @@ async fn what_a_server_sends_back_is_masked_where_it_is_shown() {
     let report = sending(&harness, &server, PLAIN, json!(["body"])).with("text", "{}").end().await;
     assert_eq!(result(&report)["body"], "***");
     assert!(!format!("{report:?}").contains("canary"));
+}
+
+/// A placeholder is shorter than what it stands for. What a request grows to is looked at while it grows, and no other
+/// request than the one that was checked is ever sent.
+#[tokio::test]
+async fn secrets_that_make_a_request_too_large_end_the_attempt() {
+    let harness = Harness::shared().await;
+    let server = Server::start(ok("thanks"));
+    let value = "canary-".repeat(100);
+    for (key, text, code) in [
+        ("query", format!("/streams/x?a={}", "{}".repeat(180)), "http_url_bytes"),
+        ("authorization", format!("Bearer {}", "{}".repeat(60)), "http_header_bytes"),
+        ("text", "{}".repeat(10_000), "http_request_bytes"),
+    ] {
+        let run = sending(&harness, &server, &value, json!(["header", "query", "body"]));
+        let report = run.with(key, text).end().await;
+        assert_eq!(report.end.code(), Some(code), "{key}: {}", report.end.message());
+    }
+    assert_eq!(server.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_digit_behind_a_placeholder_makes_no_other_placeholder_of_it() {
+    let harness = Harness::shared().await;
+    let server = Server::start(ok("thanks"));
+    let mut run =
+        sending(&harness, &server, "the-second", json!(["header"])).with("authorization", "Bearer {}0");
+    for key in ["a", "t02", "t03", "t04", "t05", "t06", "t07", "t08", "t09", "t10", "t11"] {
+        let value = GrantedValue { value: key.repeat(9).into(), secret: true, placeholder: true };
+        run = run
+            .key(key, json!({ "secret": true, "only-to": [server.origin()], "in": ["header"] }))
+            .value(key, value);
+    }
+    assert_eq!(result(&run.end().await)["status"], 200);
+    assert!(server.request().contains("Bearer the-second0\r\n"), "{}", server.request());
 }

@@ -79,7 +79,27 @@ async fn a_task_that_is_not_taken_is_refused_at_the_call() {
     let told = asking(&harness, &door, "echo", json!({ "k": "x canary-4b1d" })).value("secret", secret);
     let told = refused(told.result().await["answers"].clone());
     assert!(told.contains("one of the job's secrets") && !told.contains("canary"), "{told}");
+
+    let secret = GrantedValue { value: "canary-4b1d".to_owned().into(), secret: true, placeholder: false };
+    let told = asking(&harness, &door, "echo", json!({}))
+        .with("idempotency-key", "CANARY-4b1d")
+        .value("secret", secret);
+    let told = refused(told.result().await["answers"].clone());
+    assert!(told.contains("an option has one of the job's secrets"), "{told}");
     assert_eq!(door.0.lock().unwrap().len(), 0);
+}
+
+/// What an attempt asks for is held in host memory until it ends.
+#[tokio::test]
+async fn the_payloads_of_an_attempt_are_bounded_together() {
+    let harness = Harness::shared().await;
+    let run =
+        asking(&harness, &Door::default(), "echo", json!({ "text": "x".repeat(250_000) })).with("times", 70);
+    let report = run.end().await;
+    let answers = result(&report)["answers"].clone();
+    assert!(answers[60]["id"].is_string() && answers[69]["refused"].as_str().unwrap().contains("in all"));
+    let held: usize = report.scheduled.iter().map(|task| task.payload.len()).sum();
+    assert!(held <= 16 << 20, "{held}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::SampleError;
 use super::difference::Difference;
+use super::folder::open_regular;
 use super::json::Json;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,8 +11,10 @@ use mainworker_domain::table::{Table, TableError, TableProblem, type_name};
 use serde_json::Value;
 use std::io::Read;
 
-/// Bytes of a file that is copied, or looked at afterwards.
+/// Bytes of a file that is looked at afterwards.
 pub const FILE_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of all files that a sample gives, or expects. They are held in memory, and one file can be named many times.
+pub const FILES_BYTES_MAX: u64 = 64 << 20;
 
 /// The content of one file.
 #[derive(Clone, Debug)]
@@ -24,13 +27,14 @@ pub enum FileContent {
 
 impl FileContent {
     /// Reads the value of `key` in `table`: a text, or an object with one of `base64`, `copy` and `json`. `exact` is the same
-    /// value with its numbers as written; what is copied comes from `folder`.
+    /// value with its numbers as written; what is copied comes from `folder` and has at most `left` bytes.
     pub(super) fn read(
         table: &Table<'_>,
         key: &str,
         value: &Value,
         exact: Option<&Json>,
         folder: &Dir,
+        left: u64,
     ) -> Result<Self, SampleError> {
         if let Value::String(text) = value {
             return Ok(Self::Bytes(text.clone().into_bytes()));
@@ -44,7 +48,7 @@ impl FileContent {
         let content = Table::open(value, &path, &["base64", "copy", "json"])?;
         match (content.string("base64")?, content.string("copy")?, content.value("json")) {
             (Some(text), None, None) => Ok(Self::Bytes(from_base64(&content, text)?)),
-            (None, Some(file), None) => copy(&content, file, folder).map(Self::Bytes),
+            (None, Some(file), None) => copy(&content, file, folder, left).map(Self::Bytes),
             (None, None, Some(_)) => {
                 let json = exact.and_then(|exact| exact.at("/json"));
                 Ok(Self::Json(json.cloned().unwrap_or_else(|| Json::Word("null".to_owned()))))
@@ -54,6 +58,15 @@ impl FileContent {
                 let expected = "expected one of `base64`, `copy` and `json`";
                 Err(table.invalid(key, &given.join(", "), expected).into())
             }
+        }
+    }
+
+    /// How much it holds.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            // As large as the sample that it was read from, which is small.
+            Self::Json(_) => 0,
         }
     }
 
@@ -122,17 +135,17 @@ fn from_base64(table: &Table<'_>, text: &str) -> Result<Vec<u8>, TableError> {
 }
 
 /// Reads a file below the samples folder; cap-std lets no path and no link leave it.
-fn copy(table: &Table<'_>, path: &str, folder: &Dir) -> Result<Vec<u8>, SampleError> {
+fn copy(table: &Table<'_>, path: &str, folder: &Dir, left: u64) -> Result<Vec<u8>, SampleError> {
     let unusable = |problem: String| {
         table.invalid("copy", path, format!("expected a file of the samples folder: {problem}"))
     };
-    let file = folder.open(path).map_err(|error| unusable(error.to_string()))?;
-    let metadata = file.metadata().map_err(|error| unusable(error.to_string()))?;
-    if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
-        let problem = format!("it is no file, or has more than {FILE_BYTES_MAX} bytes");
+    let file = open_regular(folder, path).map_err(|error| unusable(error.to_string()))?;
+    let size = file.metadata().map_err(|error| unusable(error.to_string()))?.len();
+    if size > left {
+        let problem = format!("with it the sample has more than {FILES_BYTES_MAX} bytes of files");
         return Err(unusable(problem).into());
     }
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(|error| unusable(error.to_string()))?;
+    file.take(left).read_to_end(&mut bytes).map_err(|error| unusable(error.to_string()))?;
     Ok(bytes)
 }

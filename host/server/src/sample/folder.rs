@@ -5,7 +5,7 @@
 use super::{SAMPLE_BYTES_MAX, Sample, SampleError};
 use crate::modules_folder::NONBLOCK;
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, File, OpenOptions, OpenOptionsExt};
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -61,14 +61,7 @@ impl SamplesFolder {
     /// As [`Sample::parse`], and a file that cannot be read.
     pub fn read(&self, name: &str) -> Result<Sample, SampleError> {
         let unreadable = |error: io::Error| SampleError::Unreadable(error.to_string());
-        // Opening a pipe would wait for whoever writes into it.
-        let file = self
-            .dir
-            .open_with(name, OpenOptions::new().read(true).custom_flags(NONBLOCK))
-            .map_err(unreadable)?;
-        if !file.metadata().map_err(unreadable)?.is_file() {
-            return Err(SampleError::Unreadable("found something else, expected a file".to_owned()));
-        }
+        let file = open_regular(&self.dir, name).map_err(unreadable)?;
         let mut bytes = Vec::new();
         file.take(SAMPLE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > SAMPLE_BYTES_MAX {
@@ -103,6 +96,16 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Through a folder that is held open: no link in it leads out of it.
+/// Opens a file, and nothing else: opening a pipe would wait for whoever writes into it.
+pub(super) fn open_regular(folder: &Dir, path: impl AsRef<Path>) -> io::Result<File> {
+    let file = folder.open_with(path, OpenOptions::new().read(true).custom_flags(NONBLOCK))?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("found something else, expected a file"))
+    }
+}
+
 fn copy_into(from: &Dir, to: &Path) -> io::Result<()> {
     // A temporary folder is for its owner alone; samples are for whoever reads the module beside them.
     fs::set_permissions(to, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
@@ -113,7 +116,7 @@ fn copy_into(from: &Dir, to: &Path) -> io::Result<()> {
             fs::create_dir(&target)?;
             copy_into(&from.open_dir(&name)?, &target)?;
         } else {
-            let mut source = from.open(&name)?;
+            let mut source = open_regular(from, &name)?;
             io::copy(&mut source, &mut fs::File::create(&target)?)?;
         }
     }

@@ -1,6 +1,6 @@
 //! `given`: everything that a host gives to an attempt, brought by the sample itself. Each part may be left out.
 
-use super::file_content::FileContent;
+use super::file_content::{FILES_BYTES_MAX, FileContent};
 use super::json::Json;
 use super::{MountFiles, SampleError, difference};
 use cap_std::fs::Dir;
@@ -81,6 +81,7 @@ pub(super) fn read_mounts(
     folder: &Dir,
 ) -> Result<MountFiles, SampleError> {
     let mut mounts = MountFiles::new();
+    let mut left = FILES_BYTES_MAX;
     let Some(value) = table.value("files") else { return Ok(mounts) };
     let listed = Table::open_any(value, &table.path_of("files"))?;
     for (mount, value) in listed.entries() {
@@ -92,7 +93,9 @@ pub(super) fn read_mounts(
                 return Err(files.invalid(path, path, expected).into());
             }
             let exact = exact.at(&difference::pointer(&[part, "files", mount, path]));
-            contents.insert(path.clone(), FileContent::read(&files, path, value, exact, folder)?);
+            let content = FileContent::read(&files, path, value, exact, folder, left)?;
+            left = left.saturating_sub(content.bytes());
+            contents.insert(path.clone(), content);
         }
     }
     Ok(mounts)

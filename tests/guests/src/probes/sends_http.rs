@@ -70,7 +70,8 @@ fn send(asked: &Asked) -> Result<Sent, String> {
     let sent = handle(request, options(asked)?);
     if asked.number("never-finish") != 0 {
         mainworker::log::info!("ready");
-        std::mem::forget(body);
+        // It stays open for as long as the guest does: what is never finished is never sent.
+        let _open = std::mem::ManuallyDrop::new(body);
         return Ok(sent);
     }
     write(asked, body)?;

@@ -25,7 +25,7 @@ pub(super) struct Delivery {
     pub(super) bytes_max: u64,
     pub(super) between: Duration,
     /// Held until the body is read or dropped.
-    pub(super) _in_flight: Option<OwnedSemaphorePermit>,
+    pub(super) _in_flight: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 type Piece = Result<Frame<Bytes>, HttpError>;

@@ -6,7 +6,7 @@ use super::tls::{Roots, TlsError};
 use super::transport::{Outgoing, SendError, Transport, TransportFuture};
 use super::{HttpError, WasiBody};
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Request, Response, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -14,7 +14,7 @@ use hyper::client::conn::http1;
 use ipnet::IpNet;
 use mainworker_domain::address::{is_named, special};
 use mainworker_domain::denial::{Denial, DeniedRequest};
-use mainworker_domain::limits::HTTP_PIECE_BYTES_MAX;
+use mainworker_domain::limits::{HTTP_PIECE_BYTES_MAX, NAME_LOOK_UPS_MAX};
 use mainworker_domain::origin::{Host, Origin, Scheme};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -28,6 +28,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -65,6 +66,8 @@ struct Shared {
     resolver: Arc<dyn Resolver>,
     allow_private: Vec<IpNet>,
     roots: Roots,
+    /// Each look-up may hold a thread for as long as the system's resolver likes.
+    look_ups: Arc<Semaphore>,
     /// Made when the first request needs it: reading the system's roots takes some milliseconds.
     tls: OnceLock<Result<Arc<ClientConfig>, TlsError>>,
 }
@@ -77,7 +80,8 @@ impl Network {
 
     /// The same with another resolver.
     pub fn resolving(allow_private: Vec<IpNet>, roots: Roots, resolver: Arc<dyn Resolver>) -> Self {
-        Self(Arc::new(Shared { resolver, allow_private, roots, tls: OnceLock::new() }))
+        let look_ups = Arc::new(Semaphore::new(NAME_LOOK_UPS_MAX));
+        Self(Arc::new(Shared { resolver, allow_private, roots, look_ups, tls: OnceLock::new() }))
     }
 }
 
@@ -95,8 +99,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
 impl Shared {
     async fn send(&self, outgoing: Outgoing) -> Result<Response<WasiBody>, SendError> {
-        let Outgoing { origin, request, timeouts, header_bytes_max } = outgoing;
-        let connecting = self.connect(&origin, &request, Instant::now() + timeouts.connect);
+        let Outgoing { origin, request, timeouts, header_bytes_max, in_flight } = outgoing;
+        let connecting = self.connect(&origin, &request, in_flight, Instant::now() + timeouts.connect);
         let connection = timeout(timeouts.connect, connecting).await.map_err(|_| {
             SendError::failed(
                 HttpError::ConnectionTimeout,
@@ -120,6 +124,17 @@ impl Shared {
                 SendError::failed(HttpError::ConnectionReadTimeout, detail)
             })?
             .map_err(|error| failed(&error))?;
+        let mut response = response;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(SendError::failed(
+                HttpError::HttpUpgradeFailed,
+                "it wants to go on in another protocol",
+            ));
+        }
+        if response.headers().contains_key(header::TRANSFER_ENCODING) {
+            // The body is as long as its pieces; a length beside them says nothing.
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+        }
         Ok(response.map(|body| ResponseBody { body, _driver: driver }.boxed_unsync()))
     }
 
@@ -127,9 +142,10 @@ impl Shared {
         &self,
         origin: &Origin,
         request: &Request<Bytes>,
+        in_flight: Option<Arc<OwnedSemaphorePermit>>,
         until: Instant,
     ) -> Result<Box<dyn Connection>, SendError> {
-        let addresses = self.addresses(origin, request).await?;
+        let addresses = self.addresses(origin, request, in_flight).await?;
         let stream = connect_to_one(&addresses, origin.port, until).await?;
         // A request is written at once; waiting to fill a packet helps nobody.
         let _ = stream.set_nodelay(true);
@@ -144,12 +160,34 @@ impl Shared {
         Ok(Box::new(stream))
     }
 
+    /// All addresses of a name. A look-up cannot be cancelled, so it goes on by itself when nobody waits any more, and holds
+    /// its places, the attempt's and the host's, until it ends.
+    async fn look_up(
+        &self,
+        name: &str,
+        in_flight: Option<Arc<OwnedSemaphorePermit>>,
+    ) -> io::Result<Vec<IpAddr>> {
+        let place = Arc::clone(&self.look_ups).acquire_owned().await.map_err(io::Error::other)?;
+        let resolving = self.resolver.resolve(name);
+        let look_up = tokio::spawn(async move {
+            let found = resolving.await;
+            drop((place, in_flight));
+            found
+        });
+        look_up.await.map_err(io::Error::other)?
+    }
+
     /// The addresses of the host that a job may be connected to.
-    async fn addresses(&self, origin: &Origin, request: &Request<Bytes>) -> Result<Vec<IpAddr>, SendError> {
+    async fn addresses(
+        &self,
+        origin: &Origin,
+        request: &Request<Bytes>,
+        in_flight: Option<Arc<OwnedSemaphorePermit>>,
+    ) -> Result<Vec<IpAddr>, SendError> {
         let found = match &origin.host {
             Host::V4(address) => vec![IpAddr::V4(*address)],
             Host::V6(address) => vec![IpAddr::V6(*address)],
-            Host::Name(name) => self.resolver.resolve(name).await.map_err(|error| {
+            Host::Name(name) => self.look_up(name, in_flight).await.map_err(|error| {
                 let code = HttpError::DnsError { rcode: None, info_code: None };
                 SendError::failed(code, format!("finding the address of `{name}`: {error}"))
             })?,

@@ -215,7 +215,10 @@ mod tests {
             .unwrap();
         let second = Duration::from_secs(1);
         let timeouts = Timeouts { connect: second, first_byte: second, between_bytes: second };
-        match recorded.send(Outgoing { origin, request, timeouts, header_bytes_max: 32 << 10 }).await {
+        match recorded
+            .send(Outgoing { origin, request, timeouts, header_bytes_max: 32 << 10, in_flight: None })
+            .await
+        {
             Ok(response) => {
                 let body = response.into_body().collect().await.unwrap().to_bytes();
                 Ok(String::from_utf8(body.to_vec()).unwrap())

@@ -5,7 +5,7 @@
 //! credentials are the one encoding that is looked into, because many APIs take their key so.
 
 use super::super::configuration::Placeholder;
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::AhoCorasick;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -13,8 +13,10 @@ use http::request::Parts;
 use http::{HeaderValue, Uri, header};
 use mainworker_domain::denial::{Denial, DeniedRequest};
 use mainworker_domain::egress::SecretRoute;
+use mainworker_domain::limits::{Limit, Limits};
 use mainworker_domain::manifest::Place;
 use mainworker_domain::origin::Origin;
+use mainworker_domain::outcome::LimitBreach;
 use secrecy::{ExposeSecret, SecretString};
 
 /// The secrets of one attempt that are put into requests.
@@ -31,18 +33,36 @@ struct Secret {
 
 /// A request after the secrets were put in.
 pub(super) struct Filled {
-    pub(super) body: Result<Bytes, Unfit>,
+    pub(super) body: Result<Bytes, Unfilled>,
     /// Placeholders that were left as they are, and why.
     pub(super) kept_back: Vec<Denial>,
 }
 
-/// A secret that cannot stand where it should.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the secret `{key}` has characters that cannot stand in a header, expected one line of printable text"
-)]
-pub(super) struct Unfit {
-    key: String,
+/// Why a request cannot have its secrets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unfilled {
+    /// A secret has characters that cannot stand in a header.
+    Unfit {
+        /// The secret's key.
+        key: String,
+    },
+    /// With them it is over a limit. A placeholder is shorter than what it stands for, and can be there many times.
+    Over(LimitBreach),
+}
+
+/// What the parts of a request may grow to, in bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Room<'a>(pub(super) &'a Limits);
+
+impl Room<'_> {
+    fn check(self, limit: Limit, observed: usize) -> Result<(), Unfilled> {
+        let (observed, allowed) = (observed as u64, self.0.get(limit));
+        if observed > allowed {
+            Err(Unfilled::Over(LimitBreach { limit, observed, allowed }))
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// How a value is written in its place.
@@ -61,6 +81,7 @@ enum Found {
 }
 
 struct Filling<'a> {
+    room: Room<'a>,
     secrets: &'a Secrets,
     origin: &'a Origin,
     request: DeniedRequest,
@@ -77,38 +98,38 @@ impl Secrets {
             texts.push(placeholder.text);
             secrets.push(Secret { value: placeholder.value, route: route.clone() });
         }
-        // One placeholder may begin like another: `…-1` and `…-12`.
-        let build = || AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&texts).ok();
+        let build = || AhoCorasick::new(&texts).ok();
         // Most attempts have none, and building a search for nothing takes as long as all the rest of a short one.
         let needles = if texts.is_empty() { None } else { build() };
         Self { secrets, needles }
     }
 
-    pub(super) fn fill(&self, parts: &mut Parts, body: Bytes, origin: &Origin) -> Filled {
+    pub(super) fn fill(&self, parts: &mut Parts, body: Bytes, origin: &Origin, room: Room<'_>) -> Filled {
         let request = DeniedRequest {
             method: parts.method.to_string(),
             origin: origin.clone(),
             path: parts.uri.path().to_owned(),
         };
-        let mut filling = Filling { secrets: self, origin, request, kept_back: Vec::new() };
+        let mut filling = Filling { room, secrets: self, origin, request, kept_back: Vec::new() };
         let Some(needles) = &self.needles else { return Filled { body: Ok(body), kept_back: Vec::new() } };
-        let filled = filling.headers(needles, parts).map(|()| {
-            filling.uri(needles, parts);
-            filling.body(needles, parts, body)
-        });
+        let filled = filling
+            .headers(needles, parts)
+            .and_then(|()| filling.uri(needles, parts))
+            .and_then(|()| filling.body(needles, parts, body));
         Filled { body: filled, kept_back: filling.kept_back }
     }
 }
 
 impl Filling<'_> {
-    /// `text` with the values of the secrets that may stand here.
+    /// `text` with the values of the secrets that may stand here, within `limit`.
     fn replace(
         &mut self,
         needles: &AhoCorasick,
         text: &[u8],
         found_in: Found,
         form: Form,
-    ) -> Option<Vec<u8>> {
+        limit: Limit,
+    ) -> Result<Option<Vec<u8>>, Unfilled> {
         let mut replaced = None;
         let mut rest_from = 0;
         for found in needles.find_iter(text) {
@@ -122,12 +143,14 @@ impl Filling<'_> {
             let whole = replaced.get_or_insert_with(Vec::new);
             whole.extend_from_slice(&text[rest_from..found.start()]);
             write(whole, secret.value.expose_secret(), form);
+            // Here and not at the end: a body of placeholders grows to a thousand times its size.
+            self.room.check(limit, whole.len())?;
             rest_from = found.end();
         }
         if let Some(whole) = &mut replaced {
             whole.extend_from_slice(&text[rest_from..]);
         }
-        replaced
+        Ok(replaced)
     }
 
     fn keeps_back(&self, route: &SecretRoute, found_in: Found) -> Option<Denial> {
@@ -144,21 +167,25 @@ impl Filling<'_> {
         Some(Denial::SecretPlace { key, request, place, granted })
     }
 
-    fn headers(&mut self, needles: &AhoCorasick, parts: &mut Parts) -> Result<(), Unfit> {
+    fn headers(&mut self, needles: &AhoCorasick, parts: &mut Parts) -> Result<(), Unfilled> {
+        let place = Found::In(Place::Header);
+        let mut header_bytes = 0;
         for (name, value) in &mut parts.headers {
-            let place = Found::In(Place::Header);
-            let filled = match basic_credentials(name, value) {
-                Some(credentials) => self
-                    .replace(needles, &credentials, place, Form::Plain)
-                    .map(|credentials| format!("Basic {}", BASE64_STANDARD.encode(credentials)).into_bytes()),
-                None => self.replace(needles, value.as_bytes(), place, Form::Plain),
-            };
+            let credentials = basic_credentials(name, value);
+            let text = credentials.as_deref().unwrap_or(value.as_bytes());
+            let filled = self.replace(needles, text, place, Form::Plain, Limit::HttpHeaders)?;
             if let Some(filled) = filled {
-                let unfit = |_| Unfit { key: self.first_key(needles, value.as_bytes()) };
+                let filled = match credentials {
+                    Some(_) => format!("Basic {}", BASE64_STANDARD.encode(filled)).into_bytes(),
+                    None => filled,
+                };
+                let unfit = |_| Unfilled::Unfit { key: self.first_key(needles, value.as_bytes()) };
                 let mut filled = HeaderValue::from_bytes(&filled).map_err(unfit)?;
                 filled.set_sensitive(true);
                 *value = filled;
             }
+            header_bytes += value.len();
+            self.room.check(Limit::HttpHeaders, header_bytes)?;
         }
         Ok(())
     }
@@ -168,21 +195,24 @@ impl Filling<'_> {
         found.map(|secret| secret.route.key.clone()).unwrap_or_default()
     }
 
-    fn uri(&mut self, needles: &AhoCorasick, parts: &mut Parts) {
-        let path = parts.uri.path().as_bytes().to_vec();
+    fn uri(&mut self, needles: &AhoCorasick, parts: &mut Parts) -> Result<(), Unfilled> {
+        let path = parts.uri.path().to_owned();
         if needles.is_match(&path) {
             // Nothing may stand there; this is for the message.
-            self.note_path(needles, &path);
+            self.note_path(needles, path.as_bytes());
         }
-        let Some(query) = parts.uri.query() else { return };
-        let Some(filled) = self.replace(needles, query.as_bytes(), Found::In(Place::Query), Form::Url) else {
-            return;
-        };
-        let mut uri = std::mem::take(&mut parts.uri).into_parts();
-        let path = String::from_utf8_lossy(&path).into_owned();
-        // A placeholder became percent-encoded text, which is as much of a query as the placeholder was.
-        uri.path_and_query = format!("{path}?{}", String::from_utf8_lossy(&filled)).parse().ok();
-        parts.uri = Uri::from_parts(uri).unwrap_or_default();
+        let Some(query) = parts.uri.query().map(str::to_owned) else { return Ok(()) };
+        let place = Found::In(Place::Query);
+        let filled = self.replace(needles, query.as_bytes(), place, Form::Url, Limit::HttpUrl)?;
+        let Some(filled) = filled else { return Ok(()) };
+        let filled = format!("{path}?{}", String::from_utf8_lossy(&filled));
+        // No URL is ever made up: what a grant was checked for is what is sent, or nothing is.
+        self.room.check(Limit::HttpUrl, filled.len())?;
+        let unfit = || Unfilled::Unfit { key: self.first_key(needles, query.as_bytes()) };
+        let mut uri = parts.uri.clone().into_parts();
+        uri.path_and_query = Some(filled.parse().map_err(|_| unfit())?);
+        parts.uri = Uri::from_parts(uri).map_err(|_| unfit())?;
+        Ok(())
     }
 
     fn note_path(&mut self, needles: &AhoCorasick, path: &[u8]) {
@@ -193,7 +223,7 @@ impl Filling<'_> {
         }
     }
 
-    fn body(&mut self, needles: &AhoCorasick, parts: &Parts, body: Bytes) -> Bytes {
+    fn body(&mut self, needles: &AhoCorasick, parts: &Parts, body: Bytes) -> Result<Bytes, Unfilled> {
         let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let encoded = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|value| value != "identity");
         if encoded {
@@ -205,10 +235,11 @@ impl Filling<'_> {
             if wanted {
                 self.kept_back.push(Denial::SecretEncoded { request: self.request.clone() });
             }
-            return body;
+            return Ok(body);
         }
-        let filled = self.replace(needles, &body, Found::In(Place::Body), form_of(content_type));
-        filled.map_or(body, Bytes::from)
+        let place = Found::In(Place::Body);
+        let filled = self.replace(needles, &body, place, form_of(content_type), Limit::HttpRequest)?;
+        Ok(filled.map_or(body, Bytes::from))
     }
 }
 

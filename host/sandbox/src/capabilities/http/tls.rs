@@ -1,8 +1,13 @@
 //! TLS outwards: rustls with ring; the roots of the system, or those that the settings name.
 
+use mainworker_domain::limits::CA_FILE_BYTES_MAX;
+use rustix::fs::OFlags;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,8 +84,26 @@ fn unreadable(path: &Path, problem: String) -> TlsError {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let bytes = read_file(path).map_err(|error| unreadable(path, error.to_string()))?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     read.map_err(|error| unreadable(path, describe(&error)))
+}
+
+/// A file of a size that certificates have. Opening a pipe would wait for whoever writes into it.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("found something else, expected a file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(CA_FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > CA_FILE_BYTES_MAX {
+        return Err(io::Error::other(format!(
+            "found more than {CA_FILE_BYTES_MAX} bytes, expected certificates"
+        )));
+    }
+    Ok(bytes)
 }
 
 /// As people read it: the reader itself shows lines as lists of bytes.

@@ -9,7 +9,9 @@ use mainworker_domain::origin::Origin;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::RequestOptions;
 
 /// Sends requests.
@@ -32,6 +34,8 @@ pub struct Outgoing {
     pub timeouts: Timeouts,
     /// Bytes that the head of the response may have.
     pub header_bytes_max: usize,
+    /// The attempt's room for a request. Held by all that goes on for it, also when nobody waits any more.
+    pub in_flight: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl fmt::Debug for Outgoing {
