@@ -75,7 +75,7 @@ fn another_version_of_the_contract() {
 fn no_manifest_section() {
     insta::assert_snapshot!(refused(&component(HANDLER), "module_manifest_missing"), @r"
     error[module_manifest_missing]: `modules/odd.wasm` is refused: the module has no section `mainworker:manifest`, expected one at the component's top level
-    hint: `mainworker module build CRATE` adds the manifest; a component as the compiler leaves it has none
+    hint: `mainworker module build CRATE` adds the manifest of a Rust job; for a component of another toolchain `mainworker module pack WASM JOB_TOML`
     ");
     refused(jobs::probes(), "module_manifest_missing");
 }

@@ -176,7 +176,6 @@ fn a_member_that_a_pattern_covers_is_not_listed() {
 fn beside_a_workspace_it_stands_alone() {
     let host = workspace(MEMBERS);
     let before = fs::read_to_string(host.path("Cargo.toml")).unwrap();
-    host.folder("elsewhere");
     with_cargo(host.mainworker(&["new", "charge", "--dir", "elsewhere"])).finish().exits(0);
     assert_eq!(fs::read_to_string(host.path("Cargo.toml")).unwrap(), before);
     insta::assert_snapshot!(fs::read_to_string(host.path("elsewhere/charge/Cargo.toml")).unwrap(), @r#"
@@ -248,8 +247,8 @@ fn what_is_not_made_leaves_nothing_behind() {
     error[folder_exists]: making the crate in `jobs-wasm/taken`: something is there already
     hint: take another name, or `--dir PARENT`
     ");
-    insta::assert_snapshot!(said(&["charge", "--dir", "nowhere"]), @r"
-    error[out_unwritable]: writing `nowhere`: No such file or directory (os error 2)
+    insta::assert_snapshot!(said(&["charge", "--dir", "Cargo.toml"]), @r"
+    error[out_unwritable]: writing `Cargo.toml`: File exists (os error 17)
     hint: check the folder and its permissions, or use `--dir PARENT`
     ");
     insta::assert_snapshot!(said(&["charge", "--sdk", "jobs-wasm/mail"]), @r"

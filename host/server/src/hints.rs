@@ -93,7 +93,7 @@ pub fn of_module(refusal: &ModuleRefusal) -> String {
             "`mainworker module build CRATE` makes a component for `wasm32-wasip2` with its manifest".to_owned()
         }
         ModuleRefusal::ManifestMissing => {
-            "`mainworker module build CRATE` adds the manifest; a component as the compiler leaves it has none".to_owned()
+            "`mainworker module build CRATE` adds the manifest of a Rust job; for a component of another toolchain `mainworker module pack WASM JOB_TOML`".to_owned()
         }
         ModuleRefusal::ManifestRepeated { .. } => "build the module anew and pack it once".to_owned(),
         ModuleRefusal::Description(DescriptionError::Manifest(error)) => match error {
@@ -245,6 +245,9 @@ fn toml_value(limit: Limit, value: u64) -> String {
 pub fn of_table(error: &TableError) -> String {
     match &error.problem {
         TableProblem::UnknownKey { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+        TableProblem::UnknownKey { known, .. } if known.iter().any(|key| key == "only-to") => {
+            "a key with dots is quoted: `\"accounts.url\" = { … }`".to_owned()
+        }
         TableProblem::UnknownKey { nearest: None, .. } => match error.path.strip_prefix("configuration.") {
             Some(key) => {
                 format!("the value of a configuration key goes under `[configuration.values]`: `{key} = …`")

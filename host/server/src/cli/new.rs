@@ -47,6 +47,9 @@ pub(super) fn new(args: &NewArgs) -> Result<ExitCode, Failure> {
         return Err(NewProblem::ReservedName { name: name.to_string() }.into());
     }
     let place = Place::find(args.dir.as_deref(), args.sdk.as_deref())?;
+    // The path of the SDK is said from there.
+    fs::create_dir_all(if place.parent == Path::new("") { Path::new(".") } else { &place.parent })
+        .map_err(|error| NewProblem::unwritable(&place.parent, &error))?;
     let folder = place.parent.join(name.as_str());
     if fs::symlink_metadata(&folder).is_ok() {
         return Err(NewProblem::FolderExists { path: folder }.into());
@@ -79,8 +82,6 @@ fn make_member(workspace: &Workspace, place: &Place, name: &JobName, folder: &Pa
 fn make(place: &Place, name: &JobName, folder: &Path) -> Result<(), NewProblem> {
     let unwritable = |error: io::Error| NewProblem::unwritable(folder, &error);
     let parent = if place.parent == Path::new("") { Path::new(".") } else { &place.parent };
-    // Asked first: what the system says of a temporary folder has that folder's name in it.
-    fs::metadata(parent).map_err(|error| NewProblem::unwritable(parent, &error))?;
     let aside = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(unwritable)?;
     for (path, content) in files::of(name, place, folder) {
         let path = aside.path().join(path);

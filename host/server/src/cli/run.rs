@@ -225,12 +225,13 @@ fn show(view: &LiveView, event: &Event) {
 fn print_attempt(args: &RunArgs, known: Known, attempt: AttemptReport) -> Result<ExitCode, Failure> {
     let outcome = attempt.end.outcome();
     let usage = attempt.usage;
+    let asked = attempt.scheduled.len();
     let job = known.job.clone().unwrap_or_default();
     let report = Report::of_attempt(known, attempt);
     if let Some(error) = &report.error {
         terminal::print_error(&error.code, &error.message, error.pointer.as_deref(), error.hint.as_deref());
     }
-    terminal::note(&summary(&job, outcome, &usage));
+    terminal::note(&summary(&job, outcome, &usage, asked));
     if args.json {
         print_json(&report)?;
     } else if let Some(result) = &report.result {
@@ -239,19 +240,25 @@ fn print_attempt(args: &RunArgs, known: Known, attempt: AttemptReport) -> Result
     Ok(ExitCode::of(outcome))
 }
 
-fn summary(job: &str, outcome: Outcome, usage: &Usage) -> String {
+fn summary(job: &str, outcome: Outcome, usage: &Usage, asked: usize) -> String {
     let ms = |us: u64| format!("{}.{:03} s", us / 1_000_000, us / 1_000 % 1_000);
     let http = match usage.http_calls {
         0 => String::new(),
         1 => " · 1 HTTP call".to_owned(),
         calls => format!(" · {calls} HTTP calls"),
     };
+    // One-shot: they are in the report and go nowhere.
+    let asked = match asked {
+        0 => String::new(),
+        1 => " · asked for 1 task (`--json` shows it)".to_owned(),
+        tasks => format!(" · asked for {tasks} tasks (`--json` shows them)"),
+    };
     let dropped = match usage.log_lines_dropped {
         0 => String::new(),
         count => format!(" · {count} log lines over the limit"),
     };
     format!(
-        "{job} {outcome} in {} · cpu {} · peak memory {}{http}{dropped}",
+        "{job} {outcome} in {} · cpu {} · peak memory {}{http}{asked}{dropped}",
         ms(usage.wall_us),
         ms(usage.cpu_us),
         approximate_bytes(usage.peak_memory_bytes),

@@ -68,8 +68,12 @@ fn check(settings: &Settings) -> Result<ExitCode, Failure> {
         Some(file) => format!("`{}`", file.display()),
         None => "no settings file; everything is at its default".to_owned(),
     };
-    terminal::print(&format!("{file}: can be used, {} mounts", settings.offer.mounts.len()))?;
+    terminal::print(&format!("{file}: can be used, {}", mounts(settings.offer.mounts.len())))?;
     Ok(ExitCode::Completed)
+}
+
+fn mounts(count: usize) -> String {
+    if count == 1 { "1 mount".to_owned() } else { format!("{count} mounts") }
 }
 
 /// The settings in force. Of configuration values and tokens only that they are there.

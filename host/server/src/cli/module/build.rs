@@ -38,7 +38,8 @@ pub(super) fn build(args: &BuildArgs) -> Result<ExitCode, Failure> {
     let jobs = read_jobs(&args.crates)?;
     let out = match &args.out {
         Some(out) => out.clone(),
-        None => default_out()?,
+        // Where the first of them is built; most often all are in one workspace.
+        None => default_out(jobs.first().map_or(Path::new("."), |(job, _)| &job.folder))?,
     };
     fs::create_dir_all(&out).map_err(|error| unwritable(&out, &error))?;
     let packer = Packer::start()?;

@@ -111,7 +111,7 @@ pub(super) fn same_name(
 }
 
 /// Where modules go when nobody says: `modules` in cargo's target directory.
-pub(super) fn default_out() -> Result<PathBuf, Failure> {
-    let target = metadata(Path::new("."))?["target_directory"].as_str().map(PathBuf::from);
+pub(super) fn default_out(folder: &Path) -> Result<PathBuf, Failure> {
+    let target = metadata(folder)?["target_directory"].as_str().map(PathBuf::from);
     Ok(target.unwrap_or_else(|| PathBuf::from("target")).join("modules"))
 }
