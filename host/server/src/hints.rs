@@ -202,6 +202,25 @@ pub fn of_unanswered(unanswered: &[Unanswered]) -> Option<String> {
     })
 }
 
+/// WASI's numbers for a file that is not there, and for one that may not be reached or changed, as the standard library of a
+/// guest writes them at the end of a message.
+const FILE_ERRORS: [&str; 4] = ["(os error 44)", "(os error 63)", "(os error 69)", "(os error 76)"];
+
+/// For an attempt that failed at a file. A job cannot tell a file that is not there from one that it was not granted.
+pub fn of_files(end: &AttemptEnd, mounts: &[String]) -> Option<String> {
+    let AttemptEnd::Failed { message } = end else { return None };
+    if !FILE_ERRORS.iter().any(|error| message.contains(error)) {
+        return None;
+    }
+    let given = match mounts {
+        [] => "the job was given no mount, so there are no files".to_owned(),
+        mounts => format!("the job's files are below `/{}` and nowhere else", mounts.join("`, `/")),
+    };
+    Some(format!(
+        "{given}; to ask for more, in job.toml:\n[grants]\nfiles = [{{ mount = \"NAME\", access = \"read\" }}]"
+    ))
+}
+
 /// For an attempt whose job says itself that it did not work, and nobody else knows more.
 pub fn of_job(owner: Option<&str>, runbook: Option<&str>) -> Option<String> {
     match (owner, runbook) {
@@ -256,5 +275,24 @@ pub fn of_table(error: &TableError) -> String {
         },
         TableProblem::MissingKey => format!("add `{}`", error.path),
         TableProblem::WrongType { .. } | TableProblem::Invalid { .. } => format!("change `{}`", error.path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_a_job_cannot_see_says_where_its_files_are() {
+        let failed = |message: &str| AttemptEnd::Failed { message: message.to_owned() };
+        let missing = failed("reading the log: No such file or directory (os error 44)");
+        let mounts = ["edge-logs".to_owned(), "reports".to_owned()];
+        let hint = of_files(&missing, &mounts).unwrap();
+        assert!(
+            hint.starts_with("the job's files are below `/edge-logs`, `/reports` and nowhere else"),
+            "{hint}"
+        );
+        assert!(of_files(&missing, &[]).unwrap().starts_with("the job was given no mount"));
+        assert_eq!(of_files(&failed("the service is down"), &mounts), None);
     }
 }

@@ -145,6 +145,8 @@ pub struct Known {
     pub owner: Option<String>,
     /// Where it says what to do about them.
     pub runbook: Option<String>,
+    /// The mounts that it was given.
+    pub mounts: Vec<String>,
 }
 
 impl Report {
@@ -169,6 +171,7 @@ impl Report {
             hint: hints::of_end(&attempt.end, &job)
                 .or_else(|| hints::of_denials(&attempt.denials))
                 .or_else(|| hints::of_unanswered(&attempt.unanswered))
+                .or_else(|| hints::of_files(&attempt.end, &known.mounts))
                 .or_else(|| hints::of_job(known.owner.as_deref(), known.runbook.as_deref())),
             pointer: None,
         });

@@ -180,6 +180,7 @@ fn pass_the_door(
         settings.http.check()?;
     }
     let granted = capabilities::check(manifest, Some(admitted.configuration()), &settings.offer)?;
+    known.mounts = granted.mounts.iter().map(|mount| mount.name().to_owned()).collect();
     Ok(Ready { granted: Granted { intake: Some(Arc::new(door)), ..granted }, admitted, module })
 }
 
