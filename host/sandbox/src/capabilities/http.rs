@@ -185,6 +185,10 @@ impl WasiHttpHooks for Hooks {
         // Counted and checked before the call returns: a guest that never waits for an answer is counted too, and what the
         // checks cost is its own processor time.
         let checked = calls.count().map_err(Unsent::from).and_then(|()| calls.check(&request));
+        if let Err(Unsent::Over(breach)) = &checked {
+            // Here too: a guest that drops its requests at once would drop what ends it.
+            calls.control.end_at(*breach);
+        }
         let network = calls.network.clone();
         let answer = network.spawn(async move {
             let answer = match checked {

@@ -25,6 +25,10 @@ pub(crate) fn run(asked: &Asked) -> Result<Value, Failure> {
                 waiting.push(future);
                 json!({ "sent": waiting.len() })
             }
+            Ok(Ok(future)) if asked.number("dropping") != 0 => {
+                drop(future);
+                json!("dropped")
+            }
             Ok(Ok(future)) if asked.number("without-reading") != 0 => {
                 future.subscribe().block();
                 waiting.push(future);
