@@ -133,3 +133,18 @@ fn nobody_may_schedule_by_default() {
     let text = "[job]\nname=\"x\"\nversion=\"1.0.0\"\nsummary=\"x\"\n";
     assert_eq!(Manifest::parse_toml(text).unwrap_err().to_string(), "`schedulable-by`: missing");
 }
+
+/// A manifest that somebody copies out of a page has to be one.
+#[test]
+fn the_manifests_that_the_pages_show_are_manifests() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for page in ["README.md", "guest-sdk/README.md", "guest-sdk/MANIFEST.md"] {
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        let blocks = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+        let manifests: Vec<&str> = blocks.filter(|block| block.contains("[job]")).collect();
+        assert!(!manifests.is_empty(), "{page} shows no manifest");
+        for manifest in manifests {
+            Manifest::parse_toml(manifest).unwrap_or_else(|error| panic!("{page}: {error}\n{manifest}"));
+        }
+    }
+}
