@@ -142,16 +142,17 @@ fn add_forms(needles: &mut Vec<String>, text: &str) {
             c => c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
         })
         .collect();
-    let in_url: String = text
-        .bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect();
-    needles.extend([text.to_owned(), json.to_owned(), ascii_json, text.escape_debug().to_string(), in_url]);
+    let debug = text.escape_debug().to_string();
+    needles.extend([text.to_owned(), json.to_owned(), ascii_json, debug, in_url(text)]);
+}
+
+/// A text as it stands in a URL's query or a form: all but the unreserved characters of RFC 3986 are percent-encoded.
+pub(crate) fn in_url(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(encode).collect()
 }
 
 /// The texts in a secret that is JSON, as key files of cloud services are.

@@ -5,6 +5,7 @@
 //! credentials are the one encoding that is looked into, because many APIs take their key so.
 
 use super::super::configuration::Placeholder;
+use super::super::masking::in_url;
 use aho_corasick::AhoCorasick;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -275,13 +276,6 @@ fn write(whole: &mut Vec<u8>, value: &str, form: Form) {
             let quoted = serde_json::Value::from(value).to_string();
             whole.extend_from_slice(&quoted.as_bytes()[1..quoted.len() - 1]);
         }
-        Form::Url => {
-            for byte in value.bytes() {
-                match byte {
-                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => whole.push(byte),
-                    other => whole.extend_from_slice(format!("%{other:02X}").as_bytes()),
-                }
-            }
-        }
+        Form::Url => whole.extend_from_slice(in_url(value).as_bytes()),
     }
 }
