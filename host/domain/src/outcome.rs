@@ -3,7 +3,7 @@
 //! [`AttemptEnd`] is the fact with its particulars; [`Outcome`] is the one word for it. "The job said no" and "the
 //! sandbox stopped it" are never the same variant.
 
-use crate::limits::Limit;
+use crate::limits::{Limit, Limits};
 use crate::quantity::{approximate_bytes, format_ms};
 use std::fmt;
 
@@ -103,6 +103,15 @@ pub struct LimitBreach {
 }
 
 impl LimitBreach {
+    /// Whether `observed`, in the limit's unit, is within `limits`.
+    ///
+    /// # Errors
+    /// The breach, if it is more than allowed.
+    pub fn check(limits: &Limits, limit: Limit, observed: u64) -> Result<(), Self> {
+        let allowed = limits.get(limit);
+        if observed > allowed { Err(Self { limit, observed, allowed }) } else { Ok(()) }
+    }
+
     fn sentence(&self) -> String {
         let observed = self.limit.format(self.observed);
         let allowed = self.limit.format(self.allowed);

@@ -255,10 +255,9 @@ impl Attempt {
         let shown = |message: String| cut(&self.masker.mask(&message));
         match answer {
             Ok(result) => {
-                let (observed, allowed) =
-                    (result.len() as u64, self.request.granted.limits.get(Limit::Output));
-                if observed > allowed {
-                    return AttemptEnd::OverLimit(LimitBreach { limit: Limit::Output, observed, allowed });
+                let limits = &self.request.granted.limits;
+                if let Err(breach) = LimitBreach::check(limits, Limit::Output, result.len() as u64) {
+                    return AttemptEnd::OverLimit(breach);
                 }
                 // By the rules for envelopes: a result is often the next job's payload.
                 match json::check(result.as_bytes()) {

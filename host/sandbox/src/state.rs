@@ -41,7 +41,7 @@ impl State {
             log: Arc::new(Log::new(String::new(), Arc::clone(&masker), limits, None)),
             progress: progress::build(String::new(), Arc::clone(&masker), limits, None),
             http: Http::none(),
-            schedule: Schedule::none(masker, control),
+            schedule: Schedule::none(limits, masker, control),
         }
     }
 }

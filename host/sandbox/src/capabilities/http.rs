@@ -36,7 +36,7 @@ use mainworker_domain::event::Level;
 use mainworker_domain::limits::{HTTP_IN_FLIGHT_MAX, Limit, Limits};
 use mainworker_domain::origin::{Origin, OriginPattern, Scheme};
 use mainworker_domain::outcome::LimitBreach;
-use secrets::{Room, Secrets, Unfilled};
+use secrets::{Secrets, Unfilled};
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -184,18 +184,17 @@ impl WasiHttpHooks for Hooks {
         let timeouts = Timeouts::of(options.unwrap_or_default());
         // Counted and checked before the call returns: a guest that never waits for an answer is counted too, and what the
         // checks cost is its own processor time.
-        let checked = calls.count().map_err(Unsent::from).and_then(|()| calls.check(&request));
-        if let Err(Unsent::Over(breach)) = &checked {
-            // Here too: a guest that drops its requests at once would drop what ends it.
-            calls.control.end_at(*breach);
-        }
+        let origin = match calls.count().map_err(Unsent::from).and_then(|()| calls.check(&request)) {
+            Ok(origin) => origin,
+            Err(Unsent::Error(error)) => return Box::new(async { Err(error) }),
+            Err(Unsent::Over(breach)) => {
+                calls.control.end_at(breach);
+                return Box::new(pending());
+            }
+        };
         let network = calls.network.clone();
         let answer = network.spawn(async move {
-            let answer = match checked {
-                Ok(origin) => calls.answer(request, origin, timeouts).await,
-                Err(unsent) => Err(unsent),
-            };
-            match answer {
+            match calls.answer(request, origin, timeouts).await {
                 Ok(response) => Ok(response),
                 Err(Unsent::Error(error)) => Err(error),
                 Err(Unsent::Over(breach)) => {
@@ -224,8 +223,7 @@ impl From<LimitBreach> for Unsent {
 
 impl Calls {
     fn within(&self, limit: Limit, observed: usize) -> Result<(), LimitBreach> {
-        let (observed, allowed) = (observed as u64, self.limits.get(limit));
-        if observed > allowed { Err(LimitBreach { limit, observed, allowed }) } else { Ok(()) }
+        LimitBreach::check(&self.limits, limit, observed as u64)
     }
 
     fn count(&self) -> Result<(), LimitBreach> {
@@ -244,7 +242,7 @@ impl Calls {
         let (mut parts, body) = request.into_parts();
         let shown = format!("{} {origin}{}", parts.method, parts.uri.path());
         let body = self.whole(body, &shown).await?;
-        let filled = self.secrets.fill(&mut parts, body, &origin, Room(&self.limits));
+        let filled = self.secrets.fill(&mut parts, body, &origin, &self.limits);
         for denial in filled.kept_back {
             self.deny(denial);
         }

@@ -51,7 +51,7 @@ pub(crate) struct Schedule {
     source: String,
     jobs: Vec<JobName>,
     intake: Option<Arc<dyn Intake>>,
-    tasks_max: u64,
+    limits: Limits,
     masker: Arc<Masker>,
     control: Arc<Control>,
 }
@@ -72,15 +72,22 @@ impl Schedule {
             source: format!("job:{}", manifest.job.name),
             jobs: manifest.grants.schedule.clone(),
             intake,
-            tasks_max: limits.get(Limit::ScheduledTasks),
+            limits: limits.clone(),
             masker,
             control,
         }
     }
 
     /// Of a guest that is granted nothing.
-    pub(crate) fn none(masker: Arc<Masker>, control: Arc<Control>) -> Self {
-        Self { source: String::new(), jobs: Vec::new(), intake: None, tasks_max: 0, masker, control }
+    pub(crate) fn none(limits: &Limits, masker: Arc<Masker>, control: Arc<Control>) -> Self {
+        Self {
+            source: String::new(),
+            jobs: Vec::new(),
+            intake: None,
+            limits: limits.clone(),
+            masker,
+            control,
+        }
     }
 
     fn ask(&self, job: String, payload: String, options: TaskOptions) -> Result<String, Refused> {
@@ -130,11 +137,8 @@ impl Schedule {
                 )))
             };
         }
-        let observed = asked.len() as u64 + 1;
-        if observed > self.tasks_max {
-            let breach = LimitBreach { limit: Limit::ScheduledTasks, observed, allowed: self.tasks_max };
-            return Err(Refused::OverLimit(breach.to_string()));
-        }
+        LimitBreach::check(&self.limits, Limit::ScheduledTasks, asked.len() as u64 + 1)
+            .map_err(|breach| Refused::OverLimit(breach.to_string()))?;
         let bytes = asked.iter().map(|task| task.payload.len() as u64).sum::<u64>() + payload.len() as u64;
         if bytes > SCHEDULED_BYTES_MAX {
             return Err(Refused::OverLimit(format!(
@@ -143,7 +147,8 @@ impl Schedule {
                 approximate_bytes(SCHEDULED_BYTES_MAX)
             )));
         }
-        // The payload is JSON by itself, so it cannot say anything about the fields around it.
+        // The payload is JSON by itself, so it cannot say anything about the fields around it. One that was too long to be looked
+        // at is refused at the door: for its size, or because each field is there once.
         let envelope = format!(
             r#"{{"configuration":{{}},"jobName":"{job}","source":"{}","jobPayload":{payload}}}"#,
             self.source

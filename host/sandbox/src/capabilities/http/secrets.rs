@@ -51,18 +51,9 @@ pub(super) enum Unfilled {
     Over(LimitBreach),
 }
 
-/// What the parts of a request may grow to, in bytes.
-#[derive(Clone, Copy)]
-pub(super) struct Room<'a>(pub(super) &'a Limits);
-
-impl Room<'_> {
-    fn check(self, limit: Limit, observed: usize) -> Result<(), Unfilled> {
-        let (observed, allowed) = (observed as u64, self.0.get(limit));
-        if observed > allowed {
-            Err(Unfilled::Over(LimitBreach { limit, observed, allowed }))
-        } else {
-            Ok(())
-        }
+impl From<LimitBreach> for Unfilled {
+    fn from(breach: LimitBreach) -> Self {
+        Self::Over(breach)
     }
 }
 
@@ -82,7 +73,7 @@ enum Found {
 }
 
 struct Filling<'a> {
-    room: Room<'a>,
+    limits: &'a Limits,
     secrets: &'a Secrets,
     origin: &'a Origin,
     request: DeniedRequest,
@@ -105,13 +96,13 @@ impl Secrets {
         Self { secrets, needles }
     }
 
-    pub(super) fn fill(&self, parts: &mut Parts, body: Bytes, origin: &Origin, room: Room<'_>) -> Filled {
+    pub(super) fn fill(&self, parts: &mut Parts, body: Bytes, origin: &Origin, limits: &Limits) -> Filled {
         let request = DeniedRequest {
             method: parts.method.to_string(),
             origin: origin.clone(),
             path: parts.uri.path().to_owned(),
         };
-        let mut filling = Filling { room, secrets: self, origin, request, kept_back: Vec::new() };
+        let mut filling = Filling { limits, secrets: self, origin, request, kept_back: Vec::new() };
         let Some(needles) = &self.needles else { return Filled { body: Ok(body), kept_back: Vec::new() } };
         let filled = filling
             .headers(needles, parts)
@@ -145,7 +136,7 @@ impl Filling<'_> {
             whole.extend_from_slice(&text[rest_from..found.start()]);
             write(whole, secret.value.expose_secret(), form);
             // Here and not at the end: a body of placeholders grows to a thousand times its size.
-            self.room.check(limit, whole.len())?;
+            LimitBreach::check(self.limits, limit, whole.len() as u64)?;
             rest_from = found.end();
         }
         if let Some(whole) = &mut replaced {
@@ -186,7 +177,7 @@ impl Filling<'_> {
                 *value = filled;
             }
             header_bytes += value.len();
-            self.room.check(Limit::HttpHeaders, header_bytes)?;
+            LimitBreach::check(self.limits, Limit::HttpHeaders, header_bytes as u64)?;
         }
         Ok(())
     }
@@ -208,7 +199,7 @@ impl Filling<'_> {
         let Some(filled) = filled else { return Ok(()) };
         let filled = format!("{path}?{}", String::from_utf8_lossy(&filled));
         // No URL is ever made up: what a grant was checked for is what is sent, or nothing is.
-        self.room.check(Limit::HttpUrl, filled.len())?;
+        LimitBreach::check(self.limits, Limit::HttpUrl, filled.len() as u64)?;
         let unfit = || Unfilled::Unfit { key: self.first_key(needles, query.as_bytes()) };
         let mut uri = parts.uri.clone().into_parts();
         uri.path_and_query = Some(filled.parse().map_err(|_| unfit())?);
