@@ -6,6 +6,8 @@
 
 use crate::catalog::{KnownJob, Revision};
 use crate::configuration::{self, Granted};
+use crate::digest::Digest;
+use crate::envelope::Envelope;
 use crate::rejection::{JsonProblem, Rejection};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -18,6 +20,7 @@ pub struct Admitted {
     source: String,
     payload: String,
     configuration: Granted,
+    kept: Option<SecretString>,
 }
 
 impl Admitted {
@@ -40,6 +43,46 @@ impl Admitted {
     pub fn configuration(&self) -> &Granted {
         &self.configuration
     }
+
+    /// What of the envelope's configuration is to be kept with the task, see [`configuration::kept`]. The host's own values
+    /// are not in it: each attempt gets those that hold when it begins.
+    pub fn kept(&self) -> Option<&SecretString> {
+        self.kept.as_ref()
+    }
+
+    /// The parts that an attempt takes: payload and configuration.
+    pub fn into_parts(self) -> (String, Granted) {
+        (self.payload, self.configuration)
+    }
+}
+
+/// A task that was admitted before and begins now.
+#[derive(Debug)]
+pub struct Returning {
+    /// The revision that is to run.
+    pub revision: Arc<Revision>,
+    /// The revision with which it was accepted.
+    pub accepted_with: Digest,
+    /// Who asked.
+    pub source: String,
+    /// The payload as written.
+    pub payload: String,
+    /// What [`Admitted::kept`] gave.
+    pub kept: Option<SecretString>,
+}
+
+/// Checks a task again as its attempt begins: the policy of the revision that runs, and what the host has to give now. Its
+/// payload is checked again only if another revision runs than it was accepted with.
+///
+/// # Errors
+/// As [`admit`]. There is nobody left to mend the envelope: the attempt is refused.
+pub fn readmit(task: Returning, host: &dyn Fn(&str) -> Option<SecretString>) -> Result<Admitted, Rejection> {
+    let Returning { revision, accepted_with, source, payload, kept } = task;
+    let is_same = revision.digest() == accepted_with;
+    let envelope = Envelope::returning(revision.manifest().job.name.as_str(), source, payload, kept);
+    let allowed = check_source(KnownJob { envelope, revision })?;
+    let valid = if is_same { PayloadValid(allowed.0) } else { check_payload(allowed)? };
+    configure(valid, host)
 }
 
 struct SourceAllowed(KnownJob);
@@ -92,6 +135,7 @@ fn configure(
         let (from, secret) = keys.get(&key).map(|grant| (grant.from, grant.secret)).unwrap_or_default();
         Rejection::MissingConfiguration { job: revision.manifest().job.name.to_string(), key, from, secret }
     })?;
-    let (source, payload) = (envelope.source().to_owned(), envelope.job_payload().to_owned());
-    Ok(Admitted { source, payload, configuration, revision })
+    let kept = configuration::kept(keys, &envelope);
+    let (source, payload) = envelope.into_source_and_payload();
+    Ok(Admitted { revision, source, payload, configuration, kept })
 }

@@ -203,3 +203,10 @@ pub struct KnownJob {
     pub(crate) envelope: Envelope,
     pub(crate) revision: Arc<Revision>,
 }
+
+impl KnownJob {
+    /// The revision pinned for it.
+    pub fn revision(&self) -> &Arc<Revision> {
+        &self.revision
+    }
+}

@@ -93,6 +93,23 @@ pub fn grant(
     Ok(granted)
 }
 
+/// What of an envelope's configuration is kept with its task: the keys that the job may take from there, and nothing else
+/// that it brought. None if that is nothing. A JSON object with a field for each key, from which [`grant`] reads the same.
+pub fn kept(keys: &BTreeMap<String, KeyGrant>, envelope: &Envelope) -> Option<SecretString> {
+    if !keys.values().any(|grant| grant.from != From::Host) {
+        return None;
+    }
+    // Valid JSON by construction of `Envelope`.
+    let given: Value = serde_json::from_str(envelope.configuration().expose_secret()).unwrap_or(Value::Null);
+    let named = keys.iter().filter(|(_, grant)| grant.from != From::Host);
+    let kept: BTreeMap<&str, &Value> =
+        named.filter_map(|(key, _)| look_up(&given, key).map(|value| (key.as_str(), value))).collect();
+    if kept.is_empty() {
+        return None;
+    }
+    serde_json::to_string(&kept).ok().map(SecretString::from)
+}
+
 /// The value of a key with dots. A field that is called exactly that goes before the nested objects that the dots reach
 /// into. JSON `null` is no value.
 pub fn look_up<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
@@ -143,6 +160,22 @@ mod tests {
         assert_eq!(read(&granted, "a.b").as_deref(), Some("x"));
         assert_eq!(read(&granted, "d.e").as_deref(), Some("true"));
         assert_eq!(granted.len(), 2);
+    }
+
+    #[test]
+    fn what_is_kept_is_what_the_job_may_take_from_there() {
+        let sent = envelope(&json!({ "a": { "b": "x", "n": 1.50 }, "c": "never", "h": "not from here" }));
+        let named =
+            keys(&[("a.b", true, From::Either), ("a.n", true, From::Envelope), ("h", false, From::Host)]);
+        let text = kept(&named, &sent).unwrap();
+        assert_eq!(text.expose_secret(), r#"{"a.b":"x","a.n":1.5}"#);
+        let again = envelope(&serde_json::from_str(text.expose_secret()).unwrap());
+        for key in ["a.b", "a.n"] {
+            let value = |envelope| read(&grant(&named, envelope, &|_| None).unwrap(), key);
+            assert_eq!(value(&sent), value(&again), "{key}");
+        }
+        assert!(kept(&keys(&[("z", false, From::Either)]), &sent).is_none(), "nothing named is there");
+        assert!(kept(&keys(&[("h", false, From::Host)]), &sent).is_none());
     }
 
     #[test]

@@ -60,6 +60,21 @@ impl Envelope {
         Ok(envelope)
     }
 
+    /// The envelope of a task that was admitted before, with what was kept of its configuration.
+    pub(crate) fn returning(
+        job_name: &str,
+        source: String,
+        payload: String,
+        kept: Option<SecretString>,
+    ) -> Self {
+        let configuration = kept.unwrap_or_else(|| SecretString::from("{}"));
+        Self { configuration, job_name: job_name.to_owned(), source, job_payload: payload }
+    }
+
+    pub(crate) fn into_source_and_payload(self) -> (String, String) {
+        (self.source, self.job_payload)
+    }
+
     /// The job as named, which may not exist or not even be a job name.
     pub fn job_name(&self) -> &str {
         &self.job_name

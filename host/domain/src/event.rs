@@ -2,7 +2,10 @@
 //!
 //! Texts in an event are already masked: whoever makes one is inside the capability that knows the secrets.
 
+use crate::job_name::JobName;
+use crate::lifecycle::{Reason, State};
 use crate::outcome::Outcome;
+use crate::task_id::TaskId;
 
 /// How much a log line matters, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +36,12 @@ impl Level {
             Self::Critical => "critical",
         }
     }
+
+    /// The level that [`Level::as_str`] writes so.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Critical];
+        all.into_iter().find(|level| level.as_str() == word)
+    }
 }
 
 /// One line of an attempt's log.
@@ -57,48 +66,126 @@ pub struct Progress {
     pub message: String,
 }
 
-/// Something that happened.
+/// What a running attempt says, as it says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It logged a line.
+    Line(LogLine),
+    /// It reported progress.
+    Progress(Progress),
+}
+
+/// Something that happened. It holds no payload, no result, no configuration and no credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// An envelope was not taken.
     EnvelopeRejected {
         /// The stable code.
-        code: &'static str,
-        /// The detail.
+        code: String,
+        /// What was found and expected.
         detail: String,
+        /// The job that it named, if it came so far; shortened.
+        job: Option<String>,
+        /// Who asked: the source of the credential, or what the envelope claims.
+        source: Option<String>,
+    },
+    /// A task was accepted.
+    TaskEnqueued {
+        /// The task.
+        task_id: TaskId,
+        /// The job.
+        job: JobName,
+        /// Who asked.
+        source: String,
+    },
+    /// A task that a job asked for is not there, though its attempt completed.
+    TaskDropped {
+        /// The id that the job was told.
+        task_id: TaskId,
+        /// The job that asked.
+        parent_job: JobName,
+        /// The task that asked.
+        parent: TaskId,
+        /// Why.
+        problem: String,
     },
     /// An attempt began.
     AttemptStarted {
         /// The task.
-        task_id: String,
+        task_id: TaskId,
         /// The job.
-        job: String,
+        job: JobName,
         /// Counted from 1.
         attempt: u32,
     },
-    /// The job logged a line.
-    LogLine {
+    /// A running attempt said something, which can be read from the store now.
+    AttemptSaid {
         /// The task.
-        task_id: String,
-        /// The line.
-        line: LogLine,
+        task_id: TaskId,
     },
-    /// The job reported progress.
-    Progress {
-        /// The task.
-        task_id: String,
-        /// How far.
-        progress: Progress,
-    },
-    /// An attempt ended.
+    /// An attempt ended, and what follows from it is written down.
     AttemptEnded {
         /// The task.
-        task_id: String,
+        task_id: TaskId,
         /// The job.
-        job: String,
+        job: JobName,
         /// Counted from 1.
         attempt: u32,
         /// How.
         outcome: Outcome,
+        /// The stable code of what went wrong.
+        code: Option<String>,
+        /// What went wrong, masked.
+        message: Option<String>,
+        /// Milliseconds from when it could have begun until it did.
+        wait_ms: u64,
+        /// Milliseconds that it ran.
+        run_ms: u64,
+        /// Where the task stands now.
+        state: State,
+        /// Why it stands there.
+        reason: Reason,
     },
+    /// A task came to its end, or to a new beginning, without an attempt.
+    TaskChanged {
+        /// The task.
+        task_id: TaskId,
+        /// The job.
+        job: JobName,
+        /// Where it stands now.
+        state: State,
+        /// Why.
+        reason: Reason,
+    },
+    /// Attempts do not begin, or begin again.
+    Paused {
+        /// Of which job; none for all of them.
+        job: Option<JobName>,
+        /// Whether they do not.
+        paused: bool,
+    },
+    /// The host could not do its own work.
+    HostError {
+        /// The stable code.
+        code: String,
+        /// What was being done and what was found.
+        message: String,
+    },
+}
+
+impl Event {
+    /// The word for it, as programs read it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::EnvelopeRejected { .. } => "envelope-rejected",
+            Self::TaskEnqueued { .. } => "task-enqueued",
+            Self::TaskDropped { .. } => "task-dropped",
+            Self::AttemptStarted { .. } => "attempt-started",
+            Self::AttemptSaid { .. } => "attempt-said",
+            Self::AttemptEnded { .. } => "attempt-ended",
+            Self::TaskChanged { .. } => "task-changed",
+            Self::Paused { .. } => "paused",
+            Self::HostError { .. } => "host-error",
+        }
+    }
 }

@@ -30,4 +30,5 @@ pub mod payload_schema;
 pub mod quantity;
 pub mod rejection;
 pub mod table;
+pub mod task_id;
 pub mod task_options;

@@ -82,6 +82,18 @@ pub const LABEL_CHARS_MAX: usize = 200;
 pub const KEY_CHARS_MAX: usize = 200;
 /// Milliseconds that a task can be delayed: 30 days, as for [`RETRY_AFTER_MS_MAX`].
 pub const DELAY_MS_MAX: u64 = RETRY_AFTER_MS_MAX;
+/// Milliseconds from now to the last `runAt` or `expiresAt` that can be meant: ten years. What is farther away is a mistake
+/// in a unit.
+pub const HORIZON_MS_MAX: u64 = 3_653 * 24 * HOUR;
+/// Attempts that a host can be told to run at a time. The engine keeps 256 memories, and a composed job may have two.
+pub const SLOTS_MAX: u64 = 128;
+/// Tasks of one batch. One transaction; a client that has more sends several.
+pub const BATCH_TASKS_MAX: usize = 10_000;
+/// Bytes of a request with a batch. The payloads of a full one may have 6 KiB each; all of it is held until it is stored.
+pub const BATCH_BYTES_MAX: u64 = 64 << 20;
+/// Bytes that the options of a task may take in a request, beside its envelope. Three times what they can need with every
+/// character escaped.
+pub const OPTIONS_BYTES_MAX: u64 = 64 << 10;
 /// The most urgent priority; 0 is the least.
 pub const PRIORITY_MAX: u8 = 9;
 /// Milliseconds that each step of priority is worth in the queue: the most urgent task overtakes those of the least

@@ -82,6 +82,11 @@ impl Outcome {
             Self::Lost => "lost",
         }
     }
+
+    /// The outcome that [`Outcome::as_str`] writes so.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+    }
 }
 
 impl fmt::Display for Outcome {

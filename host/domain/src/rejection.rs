@@ -3,8 +3,11 @@
 //! A rejection is a fact without advice: the program's edge adds the hint. Values from `configuration` never appear in
 //! one, nor does more of a payload than its type or a short scalar.
 
+use crate::lifecycle::State;
 use crate::limits::JSON_DEPTH_MAX;
 use crate::quantity::approximate_bytes;
+use crate::task_id::TaskId;
+use crate::task_options::OptionError;
 
 /// Why an envelope is not taken. `Display` gives the detail: what was found and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +114,53 @@ pub enum Rejection {
         /// Whether it is a secret.
         secret: bool,
     },
+    /// The source in the envelope is not the one that the credential stands for.
+    #[error("the envelope says source `{claimed}`, the credential is that of `{source_name}`")]
+    SourceMismatch {
+        /// The source as given, shortened.
+        claimed: String,
+        /// The source of the credential.
+        source_name: String,
+    },
+    /// Options beside the envelope that are not taken.
+    #[error(transparent)]
+    Options(#[from] OptionError),
+    /// The idempotency key belongs to a task with other content.
+    #[error(
+        "the idempotency key `{key}` belongs to the task {task_id}, which has another content, expected the same"
+    )]
+    IdempotencyConflict {
+        /// The key.
+        key: String,
+        /// The task that has it.
+        task_id: TaskId,
+    },
+    /// The unique key is held.
+    #[error(
+        "the unique key `{key}` is held by the task {task_id}, which is {state}, expected no such task of `{job}`"
+    )]
+    UniqueConflict {
+        /// The job.
+        job: String,
+        /// The key.
+        key: String,
+        /// The task that holds it.
+        task_id: TaskId,
+        /// Whether that one waits or runs.
+        state: State,
+    },
+    /// There is no room.
+    #[error(
+        "{open} tasks are queued or running and {asked} more were asked for, expected at most {allowed} in all"
+    )]
+    QueueFull {
+        /// How many there are.
+        open: u64,
+        /// How many would come.
+        asked: u64,
+        /// How many there may be.
+        allowed: u64,
+    },
 }
 
 /// What can be wrong with the syntax.
@@ -171,6 +221,11 @@ impl Rejection {
             Self::SourceNotAllowed { .. } => "source_not_allowed",
             Self::PayloadInvalid { .. } => "payload_invalid",
             Self::MissingConfiguration { .. } => "missing_configuration",
+            Self::SourceMismatch { .. } => "source_mismatch",
+            Self::Options(error) => error.code(),
+            Self::IdempotencyConflict { .. } => "idempotency_conflict",
+            Self::UniqueConflict { .. } => "unique_conflict",
+            Self::QueueFull { .. } => "queue_full",
         }
     }
 
@@ -182,13 +237,19 @@ impl Rejection {
             | Self::MissingField { .. }
             | Self::UnknownField { .. }
             | Self::WrongType { .. } => 400,
-            Self::SourceNotAllowed { .. } => 403,
+            Self::Options(OptionError::WrongType { .. } | OptionError::Unknown { .. }) => 400,
+            Self::SourceMismatch { .. } | Self::SourceNotAllowed { .. } => 403,
             Self::UnknownJob { .. } => 404,
-            Self::PayloadInvalid { .. } | Self::MissingConfiguration { .. } => 422,
+            Self::IdempotencyConflict { .. } | Self::UniqueConflict { .. } => 409,
+            Self::PayloadInvalid { .. }
+            | Self::MissingConfiguration { .. }
+            | Self::Options(OptionError::Invalid { .. }) => 422,
+            Self::QueueFull { .. } => 429,
         }
     }
 
-    /// Where in the envelope, as a JSON pointer (RFC 6901), if anywhere in particular.
+    /// Where in the envelope, or in the request that carries it for what stands beside it, as a JSON pointer (RFC 6901), if
+    /// anywhere in particular.
     pub fn pointer(&self) -> Option<String> {
         match self {
             Self::TooLarge { pointer, .. } => Some((*pointer).to_owned()),
@@ -196,7 +257,12 @@ impl Rejection {
             Self::UnknownField { field, .. } => Some(format!("/{}", escape_pointer(field))),
             Self::WrongType { pointer, .. } | Self::PayloadInvalid { pointer, .. } => Some(pointer.clone()),
             Self::UnknownJob { .. } => Some("/jobName".to_owned()),
-            Self::SourceNotAllowed { .. } => Some("/source".to_owned()),
+            Self::SourceMismatch { .. } | Self::SourceNotAllowed { .. } => Some("/source".to_owned()),
+            Self::Options(error) if error.option().is_empty() => Some("/options".to_owned()),
+            Self::Options(error) => Some(format!("/options/{}", escape_pointer(error.option()))),
+            Self::IdempotencyConflict { .. } => Some("/options/idempotencyKey".to_owned()),
+            Self::UniqueConflict { .. } => Some("/options/uniqueKey".to_owned()),
+            Self::QueueFull { .. } => None,
             Self::MissingConfiguration { .. } => Some("/configuration".to_owned()),
         }
     }

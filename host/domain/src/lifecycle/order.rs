@@ -3,7 +3,8 @@
 use super::Timestamp;
 use crate::limits::{PRIORITY_MAX, PRIORITY_STEP_MS};
 
-/// A task's place among those that are due, least first; ties go by task id, so the whole order is `(OrderKey, task id)`.
+/// A task's place among those that are due, least first; ties go by the order in
+/// which tasks were accepted, so the whole order is `(OrderKey, place of acceptance)`.
 ///
 /// It is fixed when the task enters the queue: the time it is due, less a head start for its priority. Whoever waits moves
 /// up only because later ones come in behind, so an index on the key never has to be rewritten, and a task that is due
@@ -44,10 +45,10 @@ mod tests {
     }
 
     #[test]
-    fn ties_go_by_task_id() {
+    fn ties_go_by_acceptance() {
         let key = OrderKey::from_i64(5);
-        let mut order = [(OrderKey::from_i64(6), "a"), (key, "c"), (key, "b")];
+        let mut order = [(OrderKey::from_i64(6), 1), (key, 3), (key, 2)];
         order.sort_unstable();
-        assert_eq!(order.map(|(_, id)| id), ["b", "c", "a"]);
+        assert_eq!(order.map(|(_, place)| place), [2, 3, 1]);
     }
 }

@@ -26,6 +26,13 @@ impl Timestamp {
         }
     }
 
+    /// The moment that an RFC 3339 text names, with any offset; finer parts than milliseconds are cut off. None for another
+    /// text, and for a moment out of range.
+    pub fn parse(text: &str) -> Option<Self> {
+        let ms = text.parse::<jiff::Timestamp>().ok()?.as_millisecond();
+        (Self::MIN.0..=Self::MAX.0).contains(&ms).then_some(Self(ms))
+    }
+
     /// Milliseconds since 1970-01-01 UTC.
     pub const fn as_ms(self) -> i64 {
         self.0
@@ -74,6 +81,19 @@ mod tests {
     fn no_time_passes_when_the_clock_goes_back() {
         assert_eq!(Timestamp::from_ms(9).ms_since(Timestamp::from_ms(4)), 5);
         assert_eq!(Timestamp::from_ms(4).ms_since(Timestamp::from_ms(9)), 0);
+    }
+
+    #[test]
+    fn a_text_with_an_offset_is_a_moment() {
+        let moment = Timestamp::from_ms(1_431_849_932_017);
+        for text in ["2015-05-17T08:05:32.017Z", "2015-05-17T10:05:32.0179+02:00"] {
+            assert_eq!(Timestamp::parse(text), Some(moment), "{text}");
+        }
+        for text in
+            ["", "now", "2015-05-17", "2015-05-17T08:05:32", "2015-02-30T00:00:00Z", "1969-12-31T23:59:59Z"]
+        {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
     }
 
     #[test]
