@@ -16,18 +16,18 @@ use crate::control::{Control, Stopped};
 pub use crate::control::{Stop, StopReason};
 use crate::cpu_meter::{Metered, Panicked, cpu_ns_now};
 use crate::limiter::Limiter;
+use crate::listener::Listener;
 use crate::module::{Module, Sandbox};
 use crate::state::State;
 use mainworker_domain::configuration::Granted as Configuration;
 use mainworker_domain::denial::Denial;
-use mainworker_domain::event::{Event, LogLine};
+use mainworker_domain::event::LogLine;
 use mainworker_domain::json::{self, Malformed};
 use mainworker_domain::limits::{Limit, RETRY_AFTER_MS_MAX, WALL_GRACE_MS, WATCH_INTERVAL_MS};
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach, Usage};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
@@ -66,8 +66,8 @@ pub struct AttemptRequest {
     pub configuration: Configuration,
     /// Everything else that was granted.
     pub granted: Granted,
-    /// Where log lines and progress go while it runs.
-    pub events: Option<UnboundedSender<Event>>,
+    /// Who hears its log lines and progress while it runs.
+    pub listener: Option<Arc<dyn Listener>>,
     /// How to stop it.
     pub stop: Arc<Stop>,
 }
@@ -117,24 +117,10 @@ impl Sandbox {
     pub async fn attempt(&self, request: AttemptRequest) -> AttemptReport {
         let masker = Arc::new(Masker::new(&request.configuration));
         let control = Arc::new(Control::new(&request.granted.limits));
-        let log = Arc::new(Log::new(
-            request.task.id.clone(),
-            Arc::clone(&masker),
-            &request.granted.limits,
-            request.events.clone(),
-        ));
+        let log = Arc::new(Log::new(Arc::clone(&masker), &request.granted.limits, request.listener.clone()));
         let stop = Arc::clone(&request.stop);
         let limits = request.granted.limits.clone();
         let mounts = request.granted.mounts.clone();
-        let events = request.events.clone();
-        let task_id = request.task.id.clone();
-        let job = request.module.revision().manifest().job.name.to_string();
-        let attempt_number = request.task.attempt;
-        emit(events.as_ref(), || Event::AttemptStarted {
-            task_id: task_id.clone(),
-            job: job.clone(),
-            attempt: attempt_number,
-        });
 
         let attempt = Attempt {
             request,
@@ -153,21 +139,7 @@ impl Sandbox {
         };
         let end = watch.until_end(running).await;
 
-        let report = report(end, &control, &log, &masker);
-        emit(events.as_ref(), || Event::AttemptEnded {
-            task_id,
-            job,
-            attempt: attempt_number,
-            outcome: report.end.outcome(),
-        });
-        report
-    }
-}
-
-fn emit(events: Option<&UnboundedSender<Event>>, event: impl FnOnce() -> Event) {
-    if let Some(events) = events {
-        // Nobody listening is no reason to stop.
-        let _ = events.send(event());
+        report(end, &control, &log, &masker)
     }
 }
 
@@ -207,12 +179,7 @@ impl Attempt {
         let handles_max = limits.get_usize(Limit::ResourceHandles);
         let mut table = ResourceTable::new();
         table.set_max_capacity(handles_max);
-        let progress = progress::build(
-            self.request.task.id.clone(),
-            Arc::clone(&self.masker),
-            limits,
-            self.request.events.clone(),
-        );
+        let progress = progress::build(Arc::clone(&self.masker), limits, self.request.listener.clone());
         let (configuration, placeholders) = configuration::build(&self.request.configuration, granted.seed);
         let state = State {
             wasi: wasi.build(),

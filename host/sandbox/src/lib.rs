@@ -11,6 +11,7 @@ pub mod attempt;
 pub mod bare;
 pub mod capabilities;
 pub mod engine;
+pub mod listener;
 pub mod module;
 pub mod module_cache;
 pub mod module_file;

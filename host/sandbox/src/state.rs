@@ -38,8 +38,8 @@ impl State {
             read_ahead: files::read_ahead(),
             limiter: Limiter::new(limits, Arc::clone(&control)),
             configuration: Configuration::default(),
-            log: Arc::new(Log::new(String::new(), Arc::clone(&masker), limits, None)),
-            progress: progress::build(String::new(), Arc::clone(&masker), limits, None),
+            log: Arc::new(Log::new(Arc::clone(&masker), limits, None)),
+            progress: progress::build(Arc::clone(&masker), limits, None),
             http: Http::none(),
             schedule: Schedule::none(limits, masker, control),
         }

@@ -7,9 +7,10 @@
 use super::OfState;
 use super::masking::Masker;
 use crate::bindings::wasi::logging::logging;
+use crate::listener::Listener;
 use crate::state::State;
 use bytes::Bytes;
-use mainworker_domain::event::{Event, Level, LogLine};
+use mainworker_domain::event::{Level, LogLine, Said};
 use mainworker_domain::limits::{Limit, Limits, TEXT_BYTES_MAX};
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +19,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::io::AsyncWrite;
-use tokio::sync::mpsc::UnboundedSender;
 use wasmtime::component::Linker;
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView};
@@ -34,10 +34,9 @@ const CUT: &str = "… (cut)";
 /// The log of one attempt. Shared by the attempt, its output streams and whoever reports on it afterwards.
 #[derive(Debug)]
 pub struct Log {
-    task_id: String,
     started: Instant,
     masker: Arc<Masker>,
-    events: Option<UnboundedSender<Event>>,
+    listener: Option<Arc<dyn Listener>>,
     bytes_max: usize,
     lines_max: usize,
     book: Mutex<Book>,
@@ -61,17 +60,11 @@ pub(crate) struct Closed {
 }
 
 impl Log {
-    pub(crate) fn new(
-        task_id: String,
-        masker: Arc<Masker>,
-        limits: &Limits,
-        events: Option<UnboundedSender<Event>>,
-    ) -> Self {
+    pub(crate) fn new(masker: Arc<Masker>, limits: &Limits, listener: Option<Arc<dyn Listener>>) -> Self {
         Self {
-            task_id,
             started: Instant::now(),
             masker,
-            events,
+            listener,
             bytes_max: limits.get_usize(Limit::Log),
             lines_max: limits.get_usize(Limit::LogLines),
             book: Mutex::default(),
@@ -133,9 +126,8 @@ impl Log {
         book.bytes += bytes;
         book.lines.push(line.clone());
         drop(book);
-        if let Some(events) = &self.events {
-            // Nobody listening is no reason to stop.
-            let _ = events.send(Event::LogLine { task_id: self.task_id.clone(), line });
+        if let Some(listener) = &self.listener {
+            listener.hear(Said::Line(line));
         }
         true
     }
@@ -299,7 +291,7 @@ mod tests {
             ("k".to_owned(), GrantedValue { value, secret: true, placeholder: false })
         });
         let masker = Arc::new(Masker::new(&granted.into_iter().collect()));
-        Arc::new(Log::new("t".to_owned(), masker, limits, None))
+        Arc::new(Log::new(masker, limits, None))
     }
 
     fn messages(log: &Log) -> Vec<String> {

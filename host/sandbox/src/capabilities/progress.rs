@@ -7,20 +7,19 @@ use super::OfState;
 use super::log::cut;
 use super::masking::Masker;
 use crate::bindings::mainworker::job::progress;
+use crate::listener::Listener;
 use crate::state::State;
-use mainworker_domain::event::{Event, Progress as Report};
+use mainworker_domain::event::{Progress as Report, Said};
 use mainworker_domain::limits::{Limit, Limits, TEXT_BYTES_MAX};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::UnboundedSender;
 use wasmtime::component::Linker;
 
 /// The progress of one attempt.
 #[derive(Debug)]
 pub struct Progress {
-    task_id: String,
     masker: Arc<Masker>,
-    events: Option<UnboundedSender<Event>>,
+    listener: Option<Arc<dyn Listener>>,
     interval: Duration,
     shown: Option<Instant>,
     waiting: Option<Report>,
@@ -31,15 +30,10 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 /// The progress of an attempt that has not begun.
-pub(crate) fn build(
-    task_id: String,
-    masker: Arc<Masker>,
-    limits: &Limits,
-    events: Option<UnboundedSender<Event>>,
-) -> Progress {
+pub(crate) fn build(masker: Arc<Masker>, limits: &Limits, listener: Option<Arc<dyn Listener>>) -> Progress {
     let per_second = limits.get(Limit::Progress).max(1);
     let interval = Duration::from_micros(1_000_000 / per_second);
-    Progress { task_id, masker, events, interval, shown: None, waiting: None }
+    Progress { masker, listener, interval, shown: None, waiting: None }
 }
 
 impl Progress {
@@ -55,9 +49,9 @@ impl Progress {
     }
 
     fn show(&mut self) {
-        let (Some(mut progress), Some(events)) = (self.waiting.take(), &self.events) else { return };
+        let (Some(mut progress), Some(listener)) = (self.waiting.take(), &self.listener) else { return };
         progress.message = cut(&self.masker.mask(&progress.message));
-        let _ = events.send(Event::Progress { task_id: self.task_id.clone(), progress });
+        listener.hear(Said::Progress(progress));
     }
 }
 
@@ -81,8 +75,8 @@ mod tests {
 
     #[test]
     fn a_flood_is_thinned_and_the_newest_is_shown_at_the_end() {
-        let (events, mut shown) = tokio::sync::mpsc::unbounded_channel();
-        let mut progress = build("t".to_owned(), Arc::default(), &Limits::default(), Some(events));
+        let (listener, mut shown) = tokio::sync::mpsc::unbounded_channel();
+        let mut progress = build(Arc::default(), &Limits::default(), Some(Arc::new(listener)));
         let start = Instant::now();
         for ms in 0..1_000_u64 {
             progress.report(
@@ -93,7 +87,7 @@ mod tests {
         }
         drop(progress);
         let mut messages = Vec::new();
-        while let Ok(Event::Progress { progress, .. }) = shown.try_recv() {
+        while let Ok(Said::Progress(progress)) = shown.try_recv() {
             messages.push(progress.message);
         }
         assert_eq!(messages.len(), 11, "{messages:?}");

@@ -13,6 +13,7 @@ use mainworker_domain::denial::Denial;
 use mainworker_domain::event::Level;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::json;
+use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::limits::{Limit, Limits, PAYLOAD_BYTES_MAX, SCHEDULED_BYTES_MAX};
 use mainworker_domain::manifest::Manifest;
 use mainworker_domain::outcome::LimitBreach;
@@ -102,7 +103,8 @@ impl Schedule {
             .intake
             .as_ref()
             .ok_or_else(|| Refused::Rejected("this host has nothing that takes tasks".to_owned()))?;
-        options.check().map_err(|error| Refused::Rejected(error.to_string()))?;
+        // A job names no moments, so it does not matter when this is.
+        options.check(Timestamp::MIN).map_err(|error| Refused::Rejected(error.to_string()))?;
         // White space around it is not its content, and would be kept for nothing.
         let payload = payload.trim_ascii().to_owned();
         if payload.len() as u64 <= PAYLOAD_BYTES_MAX {
@@ -174,7 +176,15 @@ impl schedule::Host for State {
         options: schedule::Options,
     ) -> wasmtime::Result<Result<String, schedule::Refusal>> {
         let schedule::Options { delay_ms, priority, label, tags, idempotency_key, unique_key } = options;
-        let options = TaskOptions { delay_ms, priority, label, tags, idempotency_key, unique_key };
+        let options = TaskOptions {
+            delay_ms,
+            priority,
+            label,
+            tags,
+            idempotency_key,
+            unique_key,
+            ..TaskOptions::default()
+        };
         Ok(self.schedule.ask(job, payload, options).map_err(|refused| match refused {
             Refused::Denied(denial) => {
                 self.log.write(Level::Warn, "host", &format!("{denial}\n{}", denial.remedy()));

@@ -2,7 +2,7 @@
 
 use crate::support::harness::Harness;
 use crate::support::run::result;
-use mainworker_domain::event::Event;
+use mainworker_domain::event::Said;
 use mainworker_domain::limits::{Limit, TEXT_BYTES_MAX};
 
 #[tokio::test]
@@ -12,7 +12,7 @@ async fn a_flooded_log_keeps_its_limits_and_counts_the_rest() {
         [("floods the log with lines", 5_000), ("floods the log with bytes", 500), ("floods stdout", 1_000)]
     {
         let (mut run, case) = harness.case(name);
-        let mut events = run.events();
+        let mut heard = run.listen();
         let report = run.end().await;
         case.check(&report);
         let limit = |limit: Limit| case.limits.get(limit).unwrap_or(limit.spec().default);
@@ -26,7 +26,7 @@ async fn a_flooded_log_keeps_its_limits_and_counts_the_rest() {
         let bytes: usize = report.log.iter().map(|line| line.message.len() + line.context.len()).sum();
         assert_eq!(bytes as u64, report.usage.log_bytes, "`{name}`");
         assert_eq!(kept + report.usage.log_lines_dropped, said, "`{name}`");
-        let told = events.all().iter().filter(|event| matches!(event, Event::LogLine { .. })).count();
+        let told = heard.all().iter().filter(|said| matches!(said, Said::Line(_))).count();
         assert_eq!(told as u64, kept, "`{name}`");
     }
 }
@@ -47,14 +47,14 @@ async fn an_endless_line_is_cut() {
 async fn flooded_progress_is_thinned_to_ten_a_second() {
     let harness = Harness::shared().await;
     let (mut run, case) = harness.case("floods progress");
-    let mut events = run.events();
+    let mut heard = run.listen();
     let report = run.end().await;
     case.check(&report);
     let reports = result(&report)["reports"].as_u64().unwrap();
-    let shown: Vec<_> = events
+    let shown: Vec<_> = heard
         .all()
         .into_iter()
-        .filter_map(|event| if let Event::Progress { progress, .. } = event { Some(progress) } else { None })
+        .filter_map(|said| if let Said::Progress(progress) = said { Some(progress) } else { None })
         .collect();
     // One at once, one each tenth of a second, the last.
     let most = 2 + report.usage.wall_us / 100_000 + 1;

@@ -79,9 +79,9 @@ async fn a_guest_is_cancelled_wherever_it_waits_for_the_network() {
             "body" => to(run, &body).with("announce-body", 1),
             _ => to(run, &head).with("method", "POST").with("never-finish", 1),
         };
-        let (mut events, stop) = (run.events(), run.stop());
+        let (mut said, stop) = (run.listen(), run.stop());
         let running = tokio::spawn(run.end());
-        events.ready().await;
+        said.ready().await;
         stop.request(StopReason::Cancel);
         case.check(&running.await.unwrap());
     }

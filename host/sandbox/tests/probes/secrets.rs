@@ -18,9 +18,9 @@ async fn seen(place: &str, value: &str, before: usize) -> String {
     let harness = Harness::shared().await;
     let (run, _) = harness.case("tells its secret");
     let mut run = run.with("place", place).with("before", before).value("secret", secret(value));
-    let mut events = run.events();
+    let mut said = run.listen();
     let report = run.end().await;
-    format!("{report:?}\n{}\n{:?}", report.end.message(), events.all())
+    format!("{report:?}\n{}\n{:?}", report.end.message(), said.all())
 }
 
 #[tokio::test]

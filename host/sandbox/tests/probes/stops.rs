@@ -22,9 +22,9 @@ async fn a_wish_to_stop_ends_any_attempt_quickly() {
         ("is interrupted while it sleeps", StopReason::Interrupt),
     ] {
         let (mut run, case) = harness.case(name);
-        let (mut events, stop) = (run.events(), run.stop());
+        let (mut said, stop) = (run.listen(), run.stop());
         let attempt = tokio::spawn(run.end());
-        events.ready().await;
+        said.ready().await;
         let asked = Instant::now();
         stop.request(reason);
         case.check(&attempt.await.unwrap());
@@ -46,13 +46,13 @@ async fn an_attempt_that_nobody_waits_for_is_dropped() {
     let harness = Harness::shared().await;
     for probe in ["spins", "sleeps"] {
         let mut run = harness.probe(json!({ "probe": probe, "ms": 600_000 })).limit(Limit::Cpu, 60_000);
-        let mut events = run.events();
+        let mut said = run.listen();
         let attempt = tokio::spawn(run.end());
-        events.ready().await;
+        said.ready().await;
         attempt.abort();
         assert!(attempt.await.unwrap_err().is_cancelled());
         // The attempt holds the other end of the channel: it closes when its store goes.
-        let closed = tokio::time::timeout(QUICKLY, events.closed()).await;
+        let closed = tokio::time::timeout(QUICKLY, said.closed()).await;
         assert!(closed.is_ok(), "`{probe}` still runs");
     }
     harness.probe(json!({ "probe": "completes" })).result().await;

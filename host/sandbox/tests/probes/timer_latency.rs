@@ -21,9 +21,9 @@ async fn a_timer_of_the_host_is_not_late_while_guests_spin_on_all_cores() {
     for _ in 0..SPINNING {
         let mut run = harness.probe(json!({ "probe": "spins" })).limit(Limit::Cpu, 60_000);
         stops.push(run.stop());
-        let mut events = run.events();
+        let mut said = run.listen();
         spinning.push(tokio::spawn(run.end()));
-        events.ready().await;
+        said.ready().await;
     }
     let mut best = Duration::MAX;
     for round in 1..=ROUNDS {

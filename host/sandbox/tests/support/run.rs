@@ -2,11 +2,12 @@
 
 use super::harness::manifest_json;
 use mainworker_domain::configuration::GrantedValue;
-use mainworker_domain::event::Event;
+use mainworker_domain::event::Said;
 use mainworker_domain::limits::{Limit, LimitValues};
 use mainworker_domain::manifest::{Access, Manifest};
 use mainworker_domain::origin::OriginPattern;
 use mainworker_domain::outcome::AttemptEnd;
+use mainworker_sandbox::listener::Listener;
 use mainworker_sandbox::attempt::{AttemptReport, AttemptRequest, AttemptTask, Stop};
 use mainworker_sandbox::capabilities::clock::Clock;
 use mainworker_sandbox::capabilities::files::Mount;
@@ -31,7 +32,7 @@ pub(crate) struct Run {
     clock: Option<Arc<dyn Clock>>,
     intake: Option<Arc<dyn Intake>>,
     attempt: u32,
-    events: Option<UnboundedSender<Event>>,
+    said: Option<UnboundedSender<Said>>,
     stop: Arc<Stop>,
 }
 
@@ -56,7 +57,7 @@ impl Run {
             clock: None,
             intake: None,
             attempt: 1,
-            events: None,
+            said: None,
             stop: Arc::default(),
         }
     }
@@ -144,11 +145,11 @@ impl Run {
         self
     }
 
-    /// What happens while it runs.
-    pub(crate) fn events(&mut self) -> Events {
+    /// What it says while it runs.
+    pub(crate) fn listen(&mut self) -> Listening {
         let (sender, receiver) = unbounded_channel();
-        self.events = Some(sender);
-        Events(receiver)
+        self.said = Some(sender);
+        Listening(receiver)
     }
 
     /// The way to stop it.
@@ -184,7 +185,7 @@ impl Run {
             },
             payload: self.payload.to_string(),
             configuration: self.configuration,
-            events: self.events,
+            listener: self.said.map(|said| Arc::new(said) as Arc<dyn Listener>),
             stop: self.stop,
         };
         self.sandbox.attempt(request).await
@@ -205,13 +206,13 @@ pub(crate) fn result(report: &AttemptReport) -> Value {
 }
 
 /// What a running attempt tells.
-pub(crate) struct Events(UnboundedReceiver<Event>);
+pub(crate) struct Listening(UnboundedReceiver<Said>);
 
-impl Events {
+impl Listening {
     /// Waits until the probe has logged that it is where the test wants it.
     pub(crate) async fn ready(&mut self) {
-        while let Some(event) = self.0.recv().await {
-            if matches!(&event, Event::LogLine { line, .. } if line.message == "ready") {
+        while let Some(said) = self.0.recv().await {
+            if matches!(&said, Said::Line(line) if line.message == "ready") {
                 return;
             }
         }
@@ -219,12 +220,12 @@ impl Events {
     }
 
     /// Everything that was told and not yet read. Whole, once the attempt is over.
-    pub(crate) fn all(&mut self) -> Vec<Event> {
+    pub(crate) fn all(&mut self) -> Vec<Said> {
         std::iter::from_fn(|| self.0.try_recv().ok()).collect()
     }
 }
 
-impl Events {
+impl Listening {
     /// Waits until nobody can tell anything any more.
     pub(crate) async fn closed(&mut self) {
         while self.0.recv().await.is_some() {}
