@@ -1,0 +1,122 @@
+//! The plainest store that is right: one lock over rows in the order of acceptance, and a scan for every question.
+//!
+//! For tests and simulations, and to compare other stores with. Nothing of it outlives the process. Each verb takes the
+//! lock once, so it is one transaction, and is ready at once; what becomes of a task is decided by
+//! [`lifecycle`](mainworker_domain::lifecycle).
+
+mod begin;
+mod end;
+mod intake;
+mod operate;
+mod read;
+mod retention;
+mod rows;
+
+use crate::attempt::Held;
+use crate::store::{Store, StoreError};
+use crate::verbs::cancel::{Cancel, Cancelled};
+use crate::verbs::claim::{Claim, Claimed};
+use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
+use crate::verbs::expire::{Expire, Expired};
+use crate::verbs::extend::{Extend, Extended};
+use crate::verbs::list::{List, Page};
+use crate::verbs::log::{LogPage, ReadLog};
+use crate::verbs::overview::Overview;
+use crate::verbs::pause::Pause;
+use crate::verbs::prune::{Prune, Pruned};
+use crate::verbs::record::Record;
+use crate::verbs::rescue::{Rescue, Rescued};
+use crate::verbs::retry::{Retried, Retry};
+use crate::verbs::settle::{Settle, Settled};
+use crate::verbs::task::TaskView;
+use mainworker_domain::task_id::TaskId;
+use rows::Rows;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// See the [module](self). A clone is the same store.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    rows: Arc<Mutex<Rows>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The attempts that run, in the order of acceptance of their tasks.
+    pub fn running(&self) -> Vec<Held> {
+        self.lock().running()
+    }
+
+    /// Nothing that holds the lock can panic halfway, so what a poisoned one guards is whole.
+    fn lock(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    async fn enqueue(&self, enqueue: Enqueue) -> Result<Vec<Enqueued>, EnqueueError> {
+        self.lock().enqueue(enqueue)
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        Ok(self.lock().claim(&claim))
+    }
+
+    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<Settled>, StoreError> {
+        let mut rows = self.lock();
+        Ok(settles.into_iter().map(|settle| rows.settle(settle)).collect())
+    }
+
+    async fn extend(&self, extend: Extend) -> Result<Vec<Extended>, StoreError> {
+        Ok(self.lock().extend(&extend))
+    }
+
+    async fn rescue(&self, rescue: Rescue) -> Result<Vec<Rescued>, StoreError> {
+        Ok(self.lock().rescue(&rescue))
+    }
+
+    async fn record(&self, records: Vec<Record>) -> Result<Vec<bool>, StoreError> {
+        let mut rows = self.lock();
+        Ok(records.into_iter().map(|record| rows.record(record)).collect())
+    }
+
+    async fn cancel(&self, cancel: Cancel) -> Result<Vec<Cancelled>, StoreError> {
+        Ok(self.lock().cancel(&cancel))
+    }
+
+    async fn retry(&self, retry: Retry) -> Result<Vec<Retried>, StoreError> {
+        Ok(self.lock().retry(&retry))
+    }
+
+    async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
+        self.lock().pause(pause);
+        Ok(())
+    }
+
+    async fn expire(&self, expire: Expire) -> Result<Vec<Expired>, StoreError> {
+        Ok(self.lock().expire(&expire))
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
+        Ok(self.lock().prune(&prune))
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, StoreError> {
+        Ok(self.lock().task(id))
+    }
+
+    async fn list(&self, list: List) -> Result<Page, StoreError> {
+        Ok(self.lock().list(&list))
+    }
+
+    async fn log(&self, log: ReadLog) -> Result<Option<LogPage>, StoreError> {
+        Ok(self.lock().log(&log))
+    }
+
+    async fn overview(&self) -> Result<Overview, StoreError> {
+        Ok(self.lock().overview())
+    }
+}

@@ -1,0 +1,82 @@
+//! What people do with tasks and jobs, and what time does.
+
+use super::rows::{Rows, TaskRow};
+use crate::verbs::cancel::{Cancel, Cancelled};
+use crate::verbs::expire::{Expire, Expired};
+use crate::verbs::pause::Pause;
+use crate::verbs::retry::{Retried, Retry};
+use mainworker_domain::lifecycle::{self, Timestamp, Transition};
+use mainworker_domain::task_id::TaskId;
+
+impl Rows {
+    pub(super) fn cancel(&mut self, cancel: &Cancel) -> Vec<Cancelled> {
+        cancel.tasks.iter().map(|&id| self.cancel_one(id, cancel.now)).collect()
+    }
+
+    fn cancel_one(&mut self, id: TaskId, now: Timestamp) -> Cancelled {
+        let Some(row) = self.find_mut(id) else { return Cancelled::Unknown };
+        match lifecycle::cancel(&row.life) {
+            Ok(lifecycle::Cancel::Now(transition)) => {
+                row.go(&transition, now);
+                Cancelled::Now
+            }
+            Ok(lifecycle::Cancel::Requested) => {
+                row.life.cancel_requested = true;
+                Cancelled::Requested { attempt: row.life.attempts }
+            }
+            Ok(lifecycle::Cancel::Already) => Cancelled::Already,
+            Err(refusal) => Cancelled::Refused(refusal),
+        }
+    }
+
+    pub(super) fn retry(&mut self, retry: &Retry) -> Vec<Retried> {
+        retry.tasks.iter().map(|&id| self.retry_one(id, retry)).collect()
+    }
+
+    fn retry_one(&mut self, id: TaskId, retry: &Retry) -> Retried {
+        let Some(row) = self.find(id) else { return Retried::Unknown };
+        let transition = match lifecycle::retry(&row.life, retry.delay_ms, retry.now) {
+            Ok(transition) => transition,
+            Err(refusal) => return Retried::Refused(refusal),
+        };
+        // It has ended, so it does not hold its key itself.
+        if let Some(unique) = &row.accepted.unique
+            && let Some(holder) = self.holder(&row.accepted.job, &unique.key)
+        {
+            return Retried::UniqueConflict { task_id: holder.accepted.id };
+        }
+        if let Some(row) = self.find_mut(id) {
+            row.go(&transition, retry.now);
+        }
+        Retried::Queued
+    }
+
+    pub(super) fn pause(&mut self, pause: Pause) {
+        match pause.job {
+            None => self.paused = pause.paused,
+            Some(job) => self.jobs.entry(job).or_default().paused = pause.paused,
+        }
+    }
+
+    pub(super) fn expire(&mut self, expire: &Expire) -> Vec<Expired> {
+        let mut over: Vec<_> = self
+            .tasks
+            .iter_mut()
+            .filter_map(|(&place, row)| {
+                let transition = lifecycle::expire(&row.life, expire.now).ok()?;
+                Some(((row.life.expires_at, place), transition, row))
+            })
+            .collect();
+        over.sort_by_key(|&(order, ..)| order);
+        over.truncate(expire.tasks_max);
+        over.into_iter().map(|(_, transition, row)| row.expire(&transition, expire.now)).collect()
+    }
+}
+
+impl TaskRow {
+    /// Writes down that it came too late.
+    pub(super) fn expire(&mut self, transition: &Transition, now: Timestamp) -> Expired {
+        self.go(transition, now);
+        Expired { id: self.accepted.id, job: self.accepted.job.clone() }
+    }
+}

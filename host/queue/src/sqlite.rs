@@ -1,0 +1,192 @@
+//! The store on a disk: one SQLite database in the data folder of one host.
+//!
+//! One thread writes and groups whatever waits into one transaction ([`writer`]); reading has connections of its own
+//! ([`readers`]). An answer is given after its commit is on the disk. What becomes of a task is decided by
+//! [`lifecycle`](mainworker_domain::lifecycle), inside the transaction.
+//!
+//! A claim puts a row into `lease` and takes one out of `ready`, and leaves the task's own row and its indexes alone. Nobody else
+//! writes to the database while it is open: a lock on the folder sees to it, and the writer relies on it ([`known`]).
+
+mod begin;
+mod change;
+mod end;
+mod failure;
+mod intake;
+mod known;
+mod list;
+mod lock;
+mod open;
+mod operate;
+mod read;
+mod readers;
+mod retention;
+mod rows;
+mod schema;
+mod session;
+mod sql;
+mod writer;
+
+pub use open::OpenError;
+
+use crate::store::{Store, StoreError};
+use crate::verbs::cancel::{Cancel, Cancelled};
+use crate::verbs::claim::{Claim, Claimed};
+use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
+use crate::verbs::expire::{Expire, Expired};
+use crate::verbs::extend::{Extend, Extended};
+use crate::verbs::list::{List, Page};
+use crate::verbs::log::{LogPage, ReadLog};
+use crate::verbs::overview::Overview;
+use crate::verbs::pause::Pause;
+use crate::verbs::prune::{Prune, Pruned};
+use crate::verbs::record::Record;
+use crate::verbs::rescue::{Rescue, Rescued};
+use crate::verbs::retry::{Retried, Retry};
+use crate::verbs::settle::{Settle, Settled};
+use crate::verbs::task::TaskView;
+use known::Known;
+use lock::FolderLock;
+use mainworker_domain::lifecycle::Timestamp;
+use mainworker_domain::task_id::TaskId;
+use readers::{READERS, Readers};
+use session::Session;
+use std::path::Path;
+use std::sync::Arc;
+use writer::Writer;
+
+/// See the [module](self). Dropping it waits for what was handed over, so it may block for a moment.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Arc<Readers>,
+    /// Let go of after the writer has ended.
+    _lock: FolderLock,
+}
+
+impl SqliteStore {
+    /// Opens the store in `folder`, which is made if it is not there. `now` is written down where a new schema begins.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. What is there and is not ours, not whole or not known is left as it is.
+    pub fn open(folder: &Path, now: Timestamp) -> Result<Self, OpenError> {
+        open::make_folder(folder)?;
+        let lock = FolderLock::take(folder)?;
+        let connection = open::open_writer(folder, now)?;
+        let path = folder.join(open::DATABASE_FILE);
+        let known =
+            Known::load(&Session::new(&connection)).map_err(|failure| failure.to_open_error(&path))?;
+        let readers = (0..READERS).map(|_| open::open_reader(folder)).collect::<Result<_, _>>()?;
+        let writer = Writer::start(connection, known)
+            .map_err(|error| OpenError::io("start the writer of the store", &path, &error))?;
+        Ok(Self { writer, readers: Readers::new(readers), _lock: lock })
+    }
+
+    /// The small value that is kept under a name.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.writer.ask("read a kept value", 1, name.to_owned(), |writing, name| writing.kept(name)).await
+    }
+
+    /// Keeps a small value under a name, unless there is one; answers the one that is there.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn keep(&self, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let request = (name.to_owned(), value.to_owned());
+        self.writer.ask("keep a value", 1, request, |writing, (name, value)| writing.keep(name, value)).await
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").finish_non_exhaustive()
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // Readers first: the writer empties the log of writes at its end, which nobody may be reading then.
+        self.readers.close();
+        self.writer.close();
+    }
+}
+
+impl Store for SqliteStore {
+    async fn enqueue(&self, enqueue: Enqueue) -> Result<Vec<Enqueued>, EnqueueError> {
+        let tasks = enqueue.tasks.len();
+        let taken = self
+            .writer
+            .ask("take tasks", tasks, enqueue, |writing, enqueue| writing.enqueue(enqueue))
+            .await?;
+        taken.map_err(|(index, refusal)| EnqueueError::Refused { index, refusal })
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        self.writer.ask("claim tasks", claim.tasks_max, claim, |writing, claim| writing.claim(claim)).await
+    }
+
+    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<Settled>, StoreError> {
+        let tasks = settles.len();
+        self.writer.ask("settle attempts", tasks, settles, |writing, settles| writing.settle(settles)).await
+    }
+
+    async fn extend(&self, extend: Extend) -> Result<Vec<Extended>, StoreError> {
+        self.writer
+            .ask("extend leases", extend.held.len(), extend, |writing, extend| writing.extend(extend))
+            .await
+    }
+
+    async fn rescue(&self, rescue: Rescue) -> Result<Vec<Rescued>, StoreError> {
+        self.writer
+            .ask("rescue attempts", rescue.tasks_max, rescue, |writing, rescue| writing.rescue(rescue))
+            .await
+    }
+
+    async fn record(&self, records: Vec<Record>) -> Result<Vec<bool>, StoreError> {
+        let tasks = records.len();
+        self.writer
+            .ask("record what attempts say", tasks, records, |writing, records| writing.record(records))
+            .await
+    }
+
+    async fn cancel(&self, cancel: Cancel) -> Result<Vec<Cancelled>, StoreError> {
+        self.writer
+            .ask("cancel tasks", cancel.tasks.len(), cancel, |writing, cancel| writing.cancel(cancel))
+            .await
+    }
+
+    async fn retry(&self, retry: Retry) -> Result<Vec<Retried>, StoreError> {
+        self.writer.ask("retry tasks", retry.tasks.len(), retry, |writing, retry| writing.retry(retry)).await
+    }
+
+    async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
+        self.writer.ask("pause or resume", 1, pause, |writing, pause| writing.pause(pause)).await
+    }
+
+    async fn expire(&self, expire: Expire) -> Result<Vec<Expired>, StoreError> {
+        self.writer
+            .ask("expire tasks", expire.tasks_max, expire, |writing, expire| writing.expire(expire))
+            .await
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
+        self.writer.ask("prune tasks", prune.tasks_max, prune, |writing, prune| writing.prune(prune)).await
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, StoreError> {
+        self.readers.ask("read a task", move |session| read::task(session, id)).await
+    }
+
+    async fn list(&self, list: List) -> Result<Page, StoreError> {
+        self.readers.ask("list tasks", move |session| list::list(session, &list)).await
+    }
+
+    async fn log(&self, log: ReadLog) -> Result<Option<LogPage>, StoreError> {
+        self.readers.ask("read a log", move |session| read::log(session, &log)).await
+    }
+
+    async fn overview(&self) -> Result<Overview, StoreError> {
+        self.readers.ask("count tasks", read::overview).await
+    }
+}

@@ -1,0 +1,229 @@
+//! Attempts begin.
+//!
+//! Each job that may begin one has its ready tasks in the order in which they are next; a claim merges the heads of these
+//! rows. A job that may not is left out as a whole, so nothing is looked at that cannot be taken.
+
+use super::change::Writing;
+use super::failure::Failure;
+use super::known::Running;
+use super::rows::{Row, limit, read_tags, unsigned};
+use super::sql;
+use crate::attempt::Held;
+use crate::verbs::claim::{Claim, Claimed, ClaimedTask};
+use crate::verbs::expire::Expired;
+use mainworker_domain::lifecycle::{self, SealedConfiguration, State, Task, Timestamp};
+use mainworker_domain::task_id::TaskId;
+use rusqlite::{Row as SqlRow, params};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+/// Tasks that one claim makes ready at the most, so that it ends soon.
+const PROMOTED_MAX: usize = 1_000;
+/// Places of one job that are read at a time at the most.
+const READ_MAX: usize = 1_024;
+
+/// Where a task stands in the order: its key, then its place.
+type Position = (i64, i64);
+
+/// The ready tasks of one job, the next first.
+struct Queue {
+    job: i64,
+    read: VecDeque<Position>,
+    /// The last that was read; before the first, if none was.
+    last_read: Position,
+    /// The last that was taken out.
+    last_taken: Option<Position>,
+    /// How many are read at a time.
+    read_max: usize,
+    /// Whether all were read.
+    exhausted: bool,
+}
+
+impl Writing<'_, '_> {
+    pub(super) fn claim(&mut self, claim: &Claim) -> Result<Claimed, Failure> {
+        let promoted = self.promote(claim.now)?;
+        let mut claimed = Claimed { more: promoted == PROMOTED_MAX, ..Claimed::default() };
+        let host = self.known.add_host(self.session, &claim.host)?;
+        let mut queues = self.queues(claim)?;
+        let mut heads: BinaryHeap<Reverse<(Position, usize)>> = BinaryHeap::new();
+        for (index, queue) in queues.iter_mut().enumerate() {
+            heads.extend(queue.head(self)?.map(|head| Reverse((head, index))));
+        }
+        let mut memory_left_bytes = claim.memory_bytes_max;
+        let mut stopped = false;
+
+        while let Some(Reverse((position, index))) = heads.pop() {
+            if stopped || claimed.tasks.len() >= claim.tasks_max {
+                claimed.more = true;
+                break;
+            }
+            let queue = &mut queues[index];
+            if let Some(row) = self.ready_row(position)? {
+                if let Ok(transition) = lifecycle::claim(&row.life, claim.now) {
+                    let alone = row.life.runs_alone();
+                    let nothing_runs = claim.idle && claimed.tasks.is_empty();
+                    if !nothing_runs && (alone || row.memory_bytes_max > memory_left_bytes) {
+                        claimed.more = true;
+                        break;
+                    }
+                    let life = row.life.after(&transition);
+                    claimed.tasks.push(self.begin(&row, life, claim, host)?);
+                    memory_left_bytes = memory_left_bytes.saturating_sub(row.memory_bytes_max);
+                    stopped = alone;
+                } else if let Ok(transition) = lifecycle::expire(&row.life, claim.now) {
+                    self.go(&row, &transition, claim.now)?;
+                    let job = self.known.job(row.job)?.name.clone();
+                    claimed.expired.push(Expired { id: row.id, job });
+                }
+            }
+            queue.take();
+            if self.known.job(queue.job)?.may_begin() {
+                heads.extend(queue.head(self)?.map(|head| Reverse((head, index))));
+            }
+        }
+        for queue in &queues {
+            queue.remove_taken(self)?;
+        }
+        let next_due_at = |row: &SqlRow<'_>| Ok(Timestamp::from_ms(row.get(0)?));
+        claimed.next_due_at = self.session.first(sql::NEXT_DUE, [], next_due_at)?;
+        Ok(claimed)
+    }
+
+    /// Makes those ready that are due, those that are so for the longest time first; answers how many.
+    fn promote(&mut self, now: Timestamp) -> Result<usize, Failure> {
+        let due = self.session.all(sql::DUE, params![now.as_ms(), limit(PROMOTED_MAX)], |row| {
+            Ok::<(i64, i64, i64, i64), _>((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        for (run_at, place, job, order_key) in &due {
+            self.session.execute(sql::REMOVE_WAITING, params![run_at, place])?;
+            self.session.execute(sql::ADD_READY, params![job, order_key, place])?;
+        }
+        Ok(due.len())
+    }
+
+    fn queues(&self, claim: &Claim) -> Result<Vec<Queue>, Failure> {
+        if self.known.paused() {
+            return Ok(Vec::new());
+        }
+        let may_begin = || self.known.jobs.iter().filter(|(_, job)| job.may_begin());
+        let share = claim.tasks_max.checked_div(may_begin().count()).unwrap_or(0);
+        let read_max = share.saturating_add(1).min(READ_MAX);
+        Ok(may_begin().map(|(&job, _)| Queue::new(job, read_max)).collect())
+    }
+
+    /// The row of a task that is ready. None is there if another hand was in the database; it is passed over.
+    fn ready_row(&self, (_, place): Position) -> Result<Option<Row>, Failure> {
+        Ok(Row::by_place(self.session, place)?.filter(|row| !self.known.running.contains_key(&row.id)))
+    }
+
+    /// Begins an attempt. The row of the task and its indexes stay as they are.
+    fn begin(&mut self, row: &Row, life: Task, claim: &Claim, host: i64) -> Result<ClaimedTask, Failure> {
+        let held = Held { task: row.id, attempt: life.attempts, lease: claim.lease };
+        self.session.execute(
+            sql::ADD_LEASE,
+            params![
+                row.place,
+                held.attempt,
+                held.lease.as_i64(),
+                claim.lease_until.as_ms(),
+                claim.now.as_ms(),
+                host,
+            ],
+        )?;
+        self.known.count(row.job, Some(State::Queued), Some(State::Running))?;
+        let running = Running {
+            place: row.place,
+            attempt: held.attempt,
+            lease: claim.lease,
+            lease_until: claim.lease_until,
+            claimed_at: claim.now,
+            job: row.job,
+            source: row.source,
+            revision: row.revision,
+            host,
+            memory_bytes_max: row.memory_bytes_max,
+            unique: row.unique,
+            life,
+            progress: None,
+        };
+        self.known.running.insert(row.id, running);
+        self.order(row, held, &life)
+    }
+
+    /// What whoever runs the attempt needs.
+    fn order(&self, row: &Row, held: Held, life: &Task) -> Result<ClaimedTask, Failure> {
+        let mut statement = self.session.statement(sql::ORDER)?;
+        let mut rows = statement.query(params![row.place])?;
+        let Some(content) = rows.next()? else {
+            return Err(Failure::Damaged(format!("the task {} has no content", row.id)));
+        };
+        let parent: Option<[u8; 16]> = content.get(1)?;
+        let timeout_ms: Option<i64> = content.get(0)?;
+        Ok(ClaimedTask {
+            held,
+            job: self.known.job(row.job)?.name.clone(),
+            source: self.known.sources.name(row.source)?.clone(),
+            revision: *self.known.revisions.name(row.revision)?,
+            payload: content.get(3)?,
+            configuration: self.configuration(row)?,
+            due_at: life.run_at,
+            timeout_ms: timeout_ms.map(unsigned),
+            tags: read_tags(content.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)?)?,
+            attempt_for_job: life.attempt_for_job(),
+            max_attempts: life.retry.max_attempts,
+            memory_bytes_max: row.memory_bytes_max,
+            alone: life.runs_alone(),
+            parent: parent.map(TaskId::from_bytes),
+        })
+    }
+
+    fn configuration(&self, row: &Row) -> Result<Option<Vec<u8>>, Failure> {
+        if row.life.configuration != SealedConfiguration::Kept {
+            return Ok(None);
+        }
+        let sealed = self.session.first(sql::CONFIGURATION, params![row.place], |row| Ok(row.get(0)?))?;
+        let missing = || Failure::Damaged(format!("the configuration of the task {} is not there", row.id));
+        sealed.map(Some).ok_or_else(missing)
+    }
+}
+
+impl Queue {
+    fn new(job: i64, read_max: usize) -> Self {
+        let before_all = (i64::MIN, i64::MIN);
+        Self {
+            job,
+            read: VecDeque::new(),
+            last_read: before_all,
+            last_taken: None,
+            read_max,
+            exhausted: false,
+        }
+    }
+
+    /// The task that is next.
+    fn head(&mut self, writing: &Writing<'_, '_>) -> Result<Option<Position>, Failure> {
+        if self.read.is_empty() && !self.exhausted {
+            let mut statement = writing.session.statement(sql::READY)?;
+            let (order_key, place) = self.last_read;
+            let mut rows = statement.query(params![self.job, order_key, place, limit(self.read_max)])?;
+            while let Some(row) = rows.next()? {
+                self.read.push_back((row.get(0)?, row.get(1)?));
+            }
+            self.exhausted = self.read.len() < self.read_max;
+            self.last_read = self.read.back().copied().unwrap_or(self.last_read);
+        }
+        Ok(self.read.front().copied())
+    }
+
+    fn take(&mut self) {
+        self.last_taken = self.read.pop_front().or(self.last_taken);
+    }
+
+    /// Deletes what was taken out: all up to the last one, since nobody is passed over.
+    fn remove_taken(&self, writing: &Writing<'_, '_>) -> Result<(), Failure> {
+        if let Some((order_key, place)) = self.last_taken {
+            writing.session.execute(sql::REMOVE_READY_TO, params![self.job, order_key, place])?;
+        }
+        Ok(())
+    }
+}

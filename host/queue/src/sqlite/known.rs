@@ -1,0 +1,340 @@
+//! What the writer knows by heart: jobs with their counts, names with their numbers, and the attempts that run.
+//!
+//! Nobody else writes to the database, so this is what its rows say; it is changed together with them, in the same
+//! transaction. When a transaction is rolled back, it is read anew.
+
+use super::failure::Failure;
+use super::rows::{Row, state_index};
+use super::session::Session;
+use super::sql::{self, Sql};
+use crate::attempt::{Held, Lease};
+use mainworker_domain::digest::Digest;
+use mainworker_domain::event::Progress;
+use mainworker_domain::job_name::JobName;
+use mainworker_domain::lifecycle::{State, Task, Timestamp};
+use mainworker_domain::task_id::TaskId;
+use rusqlite::params;
+use rusqlite::types::FromSql;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) jobs: BTreeMap<i64, Job>,
+    job_ids: HashMap<JobName, i64>,
+    pub(super) sources: Names<String>,
+    pub(super) revisions: Names<Digest>,
+    pub(super) hosts: Names<String>,
+    pub(super) running: HashMap<TaskId, Running>,
+    store: Store,
+    /// Tasks that are queued or running.
+    pub(super) open: u64,
+}
+
+/// The one row of `store`.
+#[derive(Clone, Copy, Debug)]
+struct Store {
+    paused: bool,
+    last_place: i64,
+    changed: bool,
+}
+
+/// One job.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) name: JobName,
+    pub(super) paused: bool,
+    pub(super) concurrency_max: Option<u32>,
+    /// Tasks by state, in the order of [`State::ALL`].
+    counts: [i64; State::ALL.len()],
+    changed: bool,
+}
+
+/// An attempt that runs, with all that decides what follows from its end.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) place: i64,
+    pub(super) attempt: u32,
+    pub(super) lease: Lease,
+    pub(super) lease_until: Timestamp,
+    pub(super) claimed_at: Timestamp,
+    pub(super) job: i64,
+    pub(super) source: i64,
+    pub(super) revision: i64,
+    pub(super) host: i64,
+    pub(super) memory_bytes_max: u64,
+    pub(super) unique: bool,
+    pub(super) life: Task,
+    pub(super) progress: Option<Progress>,
+}
+
+/// Names and their numbers. A number is given once.
+#[derive(Debug)]
+pub(super) struct Names<N> {
+    ids: HashMap<N, i64>,
+    names: HashMap<i64, N>,
+}
+
+impl<N: Clone + Eq + Hash> Names<N> {
+    fn new(rows: Vec<(i64, N)>) -> Self {
+        let ids = rows.iter().map(|(id, name)| (name.clone(), *id)).collect();
+        Self { ids, names: rows.into_iter().collect() }
+    }
+
+    fn add(&mut self, id: i64, name: N) {
+        self.ids.insert(name.clone(), id);
+        self.names.insert(id, name);
+    }
+
+    /// The name of a number that stands in a row.
+    pub(super) fn name(&self, id: i64) -> Result<&N, Failure> {
+        self.names.get(&id).ok_or_else(|| Failure::Damaged(format!("a row names {id}, which has no name")))
+    }
+}
+
+impl Names<String> {
+    pub(super) fn id(&self, name: &str) -> Option<i64> {
+        self.ids.get(name).copied()
+    }
+}
+
+impl Job {
+    pub(super) fn count(&self, state: State) -> i64 {
+        self.counts[state_index(state)]
+    }
+
+    /// Whether an attempt of it may begin, as far as the job goes.
+    pub(super) fn may_begin(&self) -> bool {
+        let concurrency_max = i64::from(self.concurrency_max.unwrap_or(0));
+        !self.paused && self.count(State::Queued) > 0 && self.count(State::Running) < concurrency_max
+    }
+}
+
+impl Known {
+    /// Reads all of it.
+    pub(super) fn load(session: &Session<'_>) -> Result<Self, Failure> {
+        let store = session.first(sql::STORE, [], |row| {
+            Ok(Store { paused: row.get(0)?, last_place: row.get(1)?, changed: false })
+        })?;
+        let store = store.ok_or_else(|| Failure::Damaged("the row of the store is not there".to_owned()))?;
+        let jobs = jobs(session)?;
+        let open = jobs.values().map(|job| job.count(State::Queued) + job.count(State::Running)).sum::<i64>();
+        let mut known = Self {
+            job_ids: jobs.iter().map(|(id, job)| (job.name.clone(), *id)).collect(),
+            jobs,
+            sources: Names::new(names(session, sql::SOURCES)?),
+            revisions: Names::new(
+                names(session, sql::REVISIONS)?
+                    .into_iter()
+                    .map(|(id, sha256)| (id, Digest::from_sha256(sha256)))
+                    .collect(),
+            ),
+            hosts: Names::new(names(session, sql::HOSTS)?),
+            running: HashMap::new(),
+            store,
+            open: u64::try_from(open).unwrap_or(0),
+        };
+        known.load_running(session)?;
+        Ok(known)
+    }
+
+    fn load_running(&mut self, session: &Session<'_>) -> Result<(), Failure> {
+        let leases = session.all(sql::LEASES, [], |lease| {
+            let place = lease.get(0)?;
+            let row =
+                Row::by_place(session, place)?.filter(|row| row.life.state == State::Queued).ok_or_else(
+                    || Failure::Damaged(format!("a lease is of place {place}, which has no open task")),
+                )?;
+            let attempt = lease.get(1)?;
+            let percent: Option<u8> = lease.get(7)?;
+            let message: Option<String> = lease.get(8)?;
+            let running = Running {
+                place,
+                attempt,
+                lease: Lease::from_i64(lease.get(2)?),
+                lease_until: Timestamp::from_ms(lease.get(3)?),
+                claimed_at: Timestamp::from_ms(lease.get(4)?),
+                job: row.job,
+                source: row.source,
+                revision: row.revision,
+                host: lease.get(5)?,
+                memory_bytes_max: row.memory_bytes_max,
+                unique: row.unique,
+                life: Task {
+                    state: State::Running,
+                    attempts: attempt,
+                    cancel_requested: lease.get(6)?,
+                    ..row.life
+                },
+                progress: percent.zip(message).map(|(percent, message)| Progress { percent, message }),
+            };
+            Ok((row.id, running))
+        })?;
+        self.running.extend(leases);
+        Ok(())
+    }
+
+    /// Writes what has changed and is written once a transaction: counts, and the place that was given last.
+    pub(super) fn save(&mut self, session: &Session<'_>) -> Result<(), Failure> {
+        if self.store.changed {
+            let Store { paused, last_place, .. } = self.store;
+            session.execute(sql::WRITE_STORE, params![paused, last_place])?;
+            self.store.changed = false;
+        }
+        for (id, job) in self.jobs.iter_mut().filter(|(_, job)| job.changed) {
+            let [queued, running, completed, failed, cancelled, expired] = job.counts;
+            session.execute(
+                sql::WRITE_JOB,
+                params![
+                    id,
+                    job.paused,
+                    job.concurrency_max,
+                    queued,
+                    running,
+                    completed,
+                    failed,
+                    cancelled,
+                    expired
+                ],
+            )?;
+            job.changed = false;
+        }
+        Ok(())
+    }
+
+    /// The number of a job, which is new if it has none.
+    pub(super) fn add_job(&mut self, session: &Session<'_>, name: &JobName) -> Result<i64, Failure> {
+        if let Some(id) = self.job_id(name) {
+            return Ok(id);
+        }
+        let id = session.insert(sql::ADD_JOB, params![name.as_str()])?;
+        let job = Job {
+            name: name.clone(),
+            paused: false,
+            concurrency_max: None,
+            counts: [0; State::ALL.len()],
+            changed: false,
+        };
+        self.jobs.insert(id, job);
+        self.job_ids.insert(name.clone(), id);
+        Ok(id)
+    }
+
+    pub(super) fn add_source(&mut self, session: &Session<'_>, name: &str) -> Result<i64, Failure> {
+        if let Some(id) = self.sources.id(name) {
+            return Ok(id);
+        }
+        let id = session.insert(sql::ADD_SOURCE, params![name])?;
+        self.sources.add(id, name.to_owned());
+        Ok(id)
+    }
+
+    pub(super) fn add_host(&mut self, session: &Session<'_>, name: &str) -> Result<i64, Failure> {
+        if let Some(id) = self.hosts.id(name) {
+            return Ok(id);
+        }
+        let id = session.insert(sql::ADD_HOST, params![name])?;
+        self.hosts.add(id, name.to_owned());
+        Ok(id)
+    }
+
+    pub(super) fn add_revision(&mut self, session: &Session<'_>, revision: &Digest) -> Result<i64, Failure> {
+        if let Some(id) = self.revisions.ids.get(revision) {
+            return Ok(*id);
+        }
+        let id = session.insert(sql::ADD_REVISION, params![revision.as_bytes()])?;
+        self.revisions.add(id, *revision);
+        Ok(id)
+    }
+
+    pub(super) fn job_id(&self, name: &JobName) -> Option<i64> {
+        self.job_ids.get(name).copied()
+    }
+
+    pub(super) fn job(&self, id: i64) -> Result<&Job, Failure> {
+        self.jobs
+            .get(&id)
+            .ok_or_else(|| Failure::Damaged(format!("a row names the job {id}, which is not there")))
+    }
+
+    fn job_mut(&mut self, id: i64) -> Result<&mut Job, Failure> {
+        let job = self.jobs.get_mut(&id);
+        let job =
+            job.ok_or_else(|| Failure::Damaged(format!("a row names the job {id}, which is not there")))?;
+        job.changed = true;
+        Ok(job)
+    }
+
+    /// Counts a task of `job` that came, went on or was deleted.
+    pub(super) fn count(&mut self, job: i64, from: Option<State>, to: Option<State>) -> Result<(), Failure> {
+        let counts = &mut self.job_mut(job)?.counts;
+        if let Some(from) = from {
+            counts[state_index(from)] -= 1;
+        }
+        if let Some(to) = to {
+            counts[state_index(to)] += 1;
+        }
+        let was_open = from.is_some_and(|state| !state.is_terminal());
+        let is_open = to.is_some_and(|state| !state.is_terminal());
+        self.open = (self.open + u64::from(is_open)).saturating_sub(u64::from(was_open));
+        Ok(())
+    }
+
+    pub(super) fn set_concurrency_max(&mut self, job: i64, concurrency_max: u32) -> Result<(), Failure> {
+        if self.job(job)?.concurrency_max != Some(concurrency_max) {
+            self.job_mut(job)?.concurrency_max = Some(concurrency_max);
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_paused(&mut self, job: Option<i64>, paused: bool) -> Result<(), Failure> {
+        match job {
+            Some(job) => self.job_mut(job)?.paused = paused,
+            None => self.store = Store { paused, changed: true, ..self.store },
+        }
+        Ok(())
+    }
+
+    /// Whether no attempt at all may begin.
+    pub(super) fn paused(&self) -> bool {
+        self.store.paused
+    }
+
+    /// The place of the next task that is accepted.
+    pub(super) fn next_place(&mut self) -> i64 {
+        self.store.last_place += 1;
+        self.store.changed = true;
+        self.store.last_place
+    }
+
+    /// The attempt that runs, if it is exactly this one: anything else that names it is stale.
+    pub(super) fn held(&mut self, held: Held) -> Option<&mut Running> {
+        self.running
+            .get_mut(&held.task)
+            .filter(|running| running.attempt == held.attempt && running.lease == held.lease)
+    }
+}
+
+fn jobs(session: &Session<'_>) -> Result<BTreeMap<i64, Job>, Failure> {
+    let jobs = session.all(sql::JOBS, [], |row| {
+        let name: String = row.get(1)?;
+        let mut counts = [0; State::ALL.len()];
+        for (column, count) in (4..).zip(&mut counts) {
+            *count = row.get(column)?;
+        }
+        let job = Job {
+            name: JobName::parse(&name).map_err(|error| Failure::Damaged(error.to_string()))?,
+            paused: row.get(2)?,
+            concurrency_max: row.get(3)?,
+            counts,
+            changed: false,
+        };
+        Ok((row.get(0)?, job))
+    })?;
+    Ok(jobs.into_iter().collect())
+}
+
+fn names<N: FromSql>(session: &Session<'_>, sql: Sql) -> Result<Vec<(i64, N)>, Failure> {
+    session.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+}

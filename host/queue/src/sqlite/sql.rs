@@ -1,0 +1,201 @@
+//! Every statement, in one place, so that a test can pin the plan of each.
+//!
+//! The planner must not need statistics: nothing here runs `ANALYZE`, and where there is a choice the statement makes it itself
+//! (`INDEXED BY`, `NOT INDEXED`, `CROSS JOIN` for the order of loops).
+
+/// One statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sql(usize);
+
+impl Sql {
+    /// Its place in [`ALL`].
+    pub(super) const fn index(self) -> usize {
+        self.0
+    }
+
+    /// What it says.
+    pub(super) fn text(self) -> &'static str {
+        ALL.get(self.0).map_or("", |(_, text)| text)
+    }
+}
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "it only counts the constants of these names")]
+        enum Index { $($name),* }
+
+        $($(#[$doc])* pub(super) const $name: Sql = Sql(Index::$name as usize);)*
+
+        /// All of them, by name.
+        pub(super) const ALL: &[(&str, &str)] = &[$((stringify!($name), $sql)),*];
+    };
+}
+
+/// The columns of [`Row`](super::rows::Row), of a task that may have ended.
+macro_rules! row {
+    ($rest:literal) => {
+        concat!(
+            "SELECT task.place, task.id, task.job, task.source, task.state, task.outcome, task.attempts, \
+             task.attempts_counted, task.losses_counted, task.module_unavailable_counted, task.run_at, \
+             task.order_key, task.expires_at, task.configuration, content.revision, content.priority, \
+             content.max_attempts, content.retry_base_ms, content.retry_cap_ms, content.memory_bytes_max, \
+             content.unique_key IS NOT NULL ",
+            $rest
+        )
+    };
+}
+
+/// The columns of a [`TaskSummary`](crate::verbs::task::TaskSummary).
+macro_rules! summary {
+    ($from:literal) => {
+        concat!(
+            "SELECT task.place, task.id, job.name, source.name, revision.sha256, task.state, task.outcome, \
+             content.priority, content.label, content.tags, task.created_at, task.run_at, task.expires_at, \
+             task.finished_at, task.attempts, content.max_attempts, content.parent, lease.attempt, \
+             lease.claimed_at, lease.cancel_requested, attempt.started_at ",
+            $from,
+            " CROSS JOIN content ON content.place = task.place CROSS JOIN job ON job.id = task.job \
+             CROSS JOIN source ON source.id = task.source CROSS JOIN revision ON revision.id = content.revision \
+             LEFT JOIN lease ON lease.place = task.place \
+             LEFT JOIN attempt ON attempt.place = task.place AND attempt.number = task.attempts"
+        )
+    };
+}
+
+statements! {
+    BEGIN = "BEGIN IMMEDIATE";
+    COMMIT = "COMMIT";
+    BEGIN_READING = "BEGIN";
+
+    // What the writer knows by heart.
+    STORE = "SELECT paused, last_place FROM store WHERE only = 1";
+    WRITE_STORE = "UPDATE store SET paused = ?1, last_place = ?2 WHERE only = 1";
+    JOBS = "SELECT id, name, paused, concurrency_max, queued, running, completed, failed, cancelled, expired FROM job ORDER BY id";
+    ADD_JOB = "INSERT INTO job (name, paused, queued, running, completed, failed, cancelled, expired) \
+               VALUES (?1, 0, 0, 0, 0, 0, 0, 0)";
+    WRITE_JOB = "UPDATE job SET paused = ?2, concurrency_max = ?3, queued = ?4, running = ?5, completed = ?6, failed = ?7, \
+                 cancelled = ?8, expired = ?9 WHERE id = ?1";
+    SOURCES = "SELECT id, name FROM source ORDER BY id";
+    ADD_SOURCE = "INSERT INTO source (name) VALUES (?1)";
+    REVISIONS = "SELECT id, sha256 FROM revision ORDER BY id";
+    ADD_REVISION = "INSERT INTO revision (sha256) VALUES (?1)";
+    HOSTS = "SELECT id, name FROM host ORDER BY id";
+    ADD_HOST = "INSERT INTO host (name) VALUES (?1)";
+    LEASES = "SELECT place, attempt, lease, lease_until, claimed_at, host, cancel_requested, progress_percent, progress_message \
+              FROM lease ORDER BY place";
+    KEPT = "SELECT value FROM kept WHERE name = ?1";
+    ADD_KEPT = "INSERT INTO kept (name, value) VALUES (?1, ?2)";
+
+    // One task.
+    ROW_BY_PLACE = row!("FROM task CROSS JOIN content ON content.place = task.place WHERE task.place = ?1");
+    ROW_BY_ID = row!("FROM task INDEXED BY task_id CROSS JOIN content ON content.place = task.place WHERE task.id = ?1");
+    ROW_BY_UNIQUE_KEY = row!("FROM unique_key CROSS JOIN task ON task.place = unique_key.place \
+                              CROSS JOIN content ON content.place = task.place WHERE unique_key.job = ?1 AND unique_key.key = ?2");
+    KNOWN = "SELECT task.id, idempotency_key.fingerprint FROM idempotency_key CROSS JOIN task ON task.place = idempotency_key.place \
+             WHERE idempotency_key.source = ?1 AND idempotency_key.key = ?2";
+    UNIQUE_KEY = "SELECT unique_key FROM content WHERE place = ?1";
+    WRITE_TASK = "UPDATE task SET state = ?2, outcome = ?3, attempts = ?4, attempts_counted = ?5, losses_counted = ?6, \
+                  module_unavailable_counted = ?7, run_at = ?8, order_key = ?9, expires_at = ?10, finished_at = ?11, \
+                  configuration = ?12 WHERE place = ?1";
+    ADD_OUTCOME = "INSERT INTO outcome (outcome, place) VALUES (?1, ?2)";
+    REMOVE_OUTCOME = "DELETE FROM outcome WHERE outcome = ?1 AND place = ?2";
+    ADD_EXPIRY = "INSERT INTO expiry (expires_at, place) VALUES (?1, ?2)";
+    REMOVE_EXPIRY = "DELETE FROM expiry WHERE expires_at = ?1 AND place = ?2";
+    HOLD_UNIQUE_KEY = "INSERT INTO unique_key (job, key, place) SELECT ?1, unique_key, place FROM content WHERE place = ?2";
+    LET_GO_OF_UNIQUE_KEY = "DELETE FROM unique_key WHERE job = ?1 AND key = (SELECT unique_key FROM content WHERE place = ?2)";
+    CLEAR_CONFIGURATION = "DELETE FROM configuration WHERE place = ?1";
+
+    // Tasks come in.
+    ADD_TASK = "INSERT INTO task (place, id, job, source, state, outcome, attempts, attempts_counted, losses_counted, \
+                module_unavailable_counted, run_at, order_key, created_at, finished_at, expires_at, configuration) \
+                VALUES (?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, 0, ?5, ?6, ?7, ?7, ?8, ?9)";
+    ADD_CONTENT = "INSERT INTO content (place, revision, priority, max_attempts, retry_base_ms, retry_cap_ms, memory_bytes_max, \
+                   timeout_ms, parent, label, tags, idempotency_key, unique_key, payload) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    ADD_CONFIGURATION = "INSERT INTO configuration (place, sealed) VALUES (?1, ?2)";
+    ADD_IDEMPOTENCY_KEY = "INSERT INTO idempotency_key (source, key, place, fingerprint) VALUES (?1, ?2, ?3, ?4)";
+    ADD_LABEL = "INSERT INTO label (label, place) VALUES (?1, ?2)";
+    ADD_TAG = "INSERT OR IGNORE INTO tag (tag, place) VALUES (?1, ?2)";
+    ADD_READY = "INSERT INTO ready (job, order_key, place) VALUES (?1, ?2, ?3)";
+    ADD_WAITING = "INSERT INTO waiting (run_at, place, job, order_key) VALUES (?1, ?2, ?3, ?4)";
+    REMOVE_READY = "DELETE FROM ready WHERE job = ?1 AND order_key = ?2 AND place = ?3";
+    REMOVE_WAITING = "DELETE FROM waiting WHERE run_at = ?1 AND place = ?2";
+
+    // Attempts begin.
+    DUE = "SELECT run_at, place, job, order_key FROM waiting WHERE run_at <= ?1 ORDER BY run_at, place LIMIT ?2";
+    NEXT_DUE = "SELECT run_at FROM waiting ORDER BY run_at LIMIT 1";
+    READY = "SELECT order_key, place FROM ready WHERE job = ?1 AND (order_key, place) > (?2, ?3) \
+             ORDER BY order_key, place LIMIT ?4";
+    REMOVE_READY_TO = "DELETE FROM ready WHERE job = ?1 AND (order_key, place) <= (?2, ?3)";
+    ORDER = "SELECT timeout_ms, parent, tags, payload FROM content WHERE place = ?1";
+    CONFIGURATION = "SELECT sealed FROM configuration WHERE place = ?1";
+    ADD_LEASE = "INSERT INTO lease (place, attempt, lease, lease_until, claimed_at, host, cancel_requested) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)";
+
+    // Attempts go on and end.
+    EXTEND_LEASE = "UPDATE lease SET lease_until = ?2 WHERE place = ?1";
+    WRITE_PROGRESS = "UPDATE lease SET progress_percent = ?2, progress_message = ?3 WHERE place = ?1";
+    REQUEST_CANCEL = "UPDATE lease SET cancel_requested = 1 WHERE place = ?1";
+    REMOVE_LEASE = "DELETE FROM lease WHERE place = ?1";
+    ADD_ATTEMPT = "INSERT INTO attempt (place, number, outcome, revision, host, started_at, finished_at, wait_ms, wall_us, cpu_us, \
+                   peak_memory_bytes, http_calls, http_bytes_in, http_bytes_out, log_bytes, log_lines_dropped, output_bytes, \
+                   progress_percent, progress_message, error_code, error_message, error_hint, result) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
+    NEXT_LINE = "SELECT first_line + lines_count FROM log WHERE place = ?1 AND attempt = ?2 ORDER BY first_line DESC LIMIT 1";
+    ADD_LOG = "INSERT INTO log (place, attempt, first_line, lines_count, lines) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+    // Time passes.
+    PAST_EXPIRY = "SELECT place FROM expiry WHERE expires_at <= ?1 AND \
+                   NOT EXISTS (SELECT 1 FROM lease WHERE lease.place = expiry.place) ORDER BY expires_at, place LIMIT ?2";
+    OLDEST = "SELECT place, job, source, state, outcome, finished_at FROM task NOT INDEXED WHERE place > ?1 ORDER BY place LIMIT ?2";
+    NAMES = "SELECT label, tags, idempotency_key FROM content WHERE place = ?1";
+    DELETE_LABEL = "DELETE FROM label WHERE label = ?1 AND place = ?2";
+    DELETE_IDEMPOTENCY_KEY = "DELETE FROM idempotency_key WHERE source = ?1 AND key = ?2";
+    DELETE_TAG = "DELETE FROM tag WHERE tag = ?1 AND place = ?2";
+    DELETE_LOG = "DELETE FROM log WHERE place = ?1";
+    DELETE_ATTEMPTS = "DELETE FROM attempt WHERE place = ?1";
+    DELETE_CONTENT = "DELETE FROM content WHERE place = ?1";
+    DELETE_TASK = "DELETE FROM task WHERE place = ?1";
+    /// Each of so many pages is one that moves within the file, so the step stays small.
+    GIVE_BACK_PAGES = "PRAGMA incremental_vacuum(256)";
+
+    // What is to be seen.
+    SUMMARY_BY_ID = concat!(summary!("FROM task INDEXED BY task_id"), " WHERE task.id = ?1");
+    SUMMARY_BY_PLACE = concat!(summary!("FROM task NOT INDEXED"), " WHERE task.place = ?1");
+    ATTEMPTS = "SELECT attempt.number, attempt.outcome, attempt.started_at, attempt.finished_at, attempt.wait_ms, attempt.wall_us, \
+                attempt.cpu_us, attempt.peak_memory_bytes, attempt.http_calls, attempt.http_bytes_in, attempt.http_bytes_out, \
+                attempt.log_bytes, attempt.log_lines_dropped, attempt.output_bytes, revision.sha256, host.name, \
+                attempt.error_code, attempt.error_message, attempt.error_hint, attempt.progress_percent, \
+                attempt.progress_message FROM attempt CROSS JOIN revision ON revision.id = attempt.revision \
+                CROSS JOIN host ON host.id = attempt.host WHERE attempt.place = ?1 ORDER BY attempt.number";
+    RUNNING_ATTEMPT = "SELECT lease.attempt, lease.claimed_at, host.name, lease.progress_percent, lease.progress_message \
+                       FROM lease CROSS JOIN host ON host.id = lease.host WHERE lease.place = ?1";
+    RESULT = "SELECT result FROM attempt WHERE place = ?1 AND number = ?2";
+    LOG_STATE = "SELECT task.place, task.state, EXISTS (SELECT 1 FROM lease WHERE lease.place = task.place) \
+                 FROM task INDEXED BY task_id WHERE task.id = ?1";
+    LOG = "SELECT attempt, first_line, lines FROM log INDEXED BY log_place \
+           WHERE place = ?1 AND (attempt, first_line) >= (?2, ?3) ORDER BY attempt, first_line";
+    LOG_BEFORE = "SELECT first_line FROM log INDEXED BY log_place WHERE place = ?1 AND attempt = ?2 AND first_line <= ?3 \
+                  ORDER BY first_line DESC LIMIT 1";
+    JOB_ID = "SELECT id FROM job WHERE name = ?1";
+    SOURCE_ID = "SELECT id FROM source WHERE name = ?1";
+    PAGE_COUNT = "PRAGMA page_count";
+    FREE_PAGES = "PRAGMA freelist_count";
+    PAGE_SIZE = "PRAGMA page_size";
+
+    // Places, the newest first, by each thing that a list can ask for.
+    PLACES = "SELECT place FROM task NOT INDEXED WHERE place <= ?1 ORDER BY place DESC LIMIT ?2";
+    PLACES_BY_JOB_STATE = "SELECT place FROM task INDEXED BY task_job_state WHERE job = ?3 AND state = ?4 AND place <= ?1 \
+                           ORDER BY place DESC LIMIT ?2";
+    PLACES_BY_SOURCE = "SELECT place FROM task INDEXED BY task_source WHERE source = ?3 AND place <= ?1 \
+                        ORDER BY place DESC LIMIT ?2";
+    PLACES_BY_LABEL = "SELECT place FROM label WHERE label = ?3 AND place <= ?1 \
+                       ORDER BY place DESC LIMIT ?2";
+    PLACES_BY_OUTCOME = "SELECT place FROM outcome WHERE outcome = ?3 AND place <= ?1 \
+                         ORDER BY place DESC LIMIT ?2";
+    PLACES_BY_TAG = "SELECT place FROM tag WHERE tag = ?3 AND place <= ?1 ORDER BY place DESC LIMIT ?2";
+    PLACES_RUNNING = "SELECT place FROM lease WHERE place <= ?1 ORDER BY place DESC LIMIT ?2";
+    LISTED = "SELECT job.name, task.state, task.created_at, lease.claimed_at, attempt.started_at, attempt.finished_at \
+              FROM task NOT INDEXED CROSS JOIN job ON job.id = task.job LEFT JOIN lease ON lease.place = task.place \
+              LEFT JOIN attempt ON attempt.place = task.place AND attempt.number = task.attempts WHERE task.place = ?1";
+}

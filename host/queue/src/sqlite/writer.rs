@@ -1,0 +1,184 @@
+//! The one thread that writes.
+//!
+//! It takes what waits, does all of it in one transaction and answers after the commit. A request that comes alone is not
+//! kept waiting for others: groups form by themselves while the last commit is under way. If anything in a group does not work, all
+//! of it is rolled back and each request is done by itself, so that none fails because of another.
+
+use super::change::Writing;
+use super::failure::Failure;
+use super::known::Known;
+use super::session::Session;
+use super::sql;
+use crate::store::StoreError;
+use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{Builder, JoinHandle};
+use tokio::sync::{mpsc, oneshot};
+
+/// Requests that wait for the writer; further ones wait where they are made. More than a host has attempts and connections.
+const WAITING_MAX: usize = 4_096;
+/// Requests in one transaction.
+const GROUP_REQUESTS_MAX: usize = 1_024;
+/// Tasks in one transaction, about: after so many no further request joins it, so that none waits for long.
+const GROUP_TASKS_MAX: usize = 4_096;
+
+/// A request and whoever waits for its answer.
+trait Work: Send {
+    /// How many tasks it is about.
+    fn tasks(&self) -> usize;
+    /// Does it, in the open transaction. What it did before is forgotten.
+    fn perform(&mut self, writing: &mut Writing<'_, '_>) -> Result<(), Failure>;
+    /// Answers: it is committed, or why it is not.
+    fn answer(self: Box<Self>, committed: Result<(), &Failure>);
+}
+
+struct Request<R, A> {
+    doing: &'static str,
+    tasks: usize,
+    request: R,
+    perform: fn(&mut Writing<'_, '_>, &R) -> Result<A, Failure>,
+    done: Option<A>,
+    reply: oneshot::Sender<Result<A, StoreError>>,
+}
+
+impl<R: Send, A: Send> Work for Request<R, A> {
+    fn tasks(&self) -> usize {
+        self.tasks
+    }
+
+    fn perform(&mut self, writing: &mut Writing<'_, '_>) -> Result<(), Failure> {
+        self.done = Some((self.perform)(writing, &self.request)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), &Failure>) {
+        let answer = match (committed, self.done) {
+            (Ok(()), Some(done)) => Ok(done),
+            (Ok(()), None) => Err(StoreError::Closed { doing: self.doing }),
+            (Err(failure), _) => Err(failure.to_error(self.doing)),
+        };
+        // Nobody waits for it if the future was dropped.
+        drop(self.reply.send(answer));
+    }
+}
+
+/// The way to the writer.
+pub(super) struct Writer {
+    requests: Option<mpsc::Sender<Box<dyn Work>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread. It ends when this is dropped, after all that was handed over.
+    ///
+    /// # Errors
+    /// If there is no room for a thread.
+    pub(super) fn start(connection: Connection, known: Known) -> std::io::Result<Self> {
+        let (requests, waiting) = mpsc::channel(WAITING_MAX);
+        let thread = Builder::new().name("store".to_owned()).spawn(move || {
+            let run = AssertUnwindSafe(|| run(&Session::new(&connection), known, waiting));
+            if catch_unwind(run).is_err() {
+                tracing::error!("the writer of the store panicked; the store is closed");
+            }
+        })?;
+        Ok(Self { requests: Some(requests), thread: Some(thread) })
+    }
+
+    /// Hands a request over and waits for its answer.
+    pub(super) async fn ask<R: Send + 'static, A: Send + 'static>(
+        &self,
+        doing: &'static str,
+        tasks: usize,
+        request: R,
+        perform: fn(&mut Writing<'_, '_>, &R) -> Result<A, Failure>,
+    ) -> Result<A, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let work = Box::new(Request { doing, tasks, request, perform, done: None, reply });
+        let closed = StoreError::Closed { doing };
+        let Some(requests) = &self.requests else { return Err(closed) };
+        if requests.send(work).await.is_err() {
+            return Err(closed);
+        }
+        answer.await.unwrap_or(Err(closed))
+    }
+
+    /// Waits until all that was handed over is done and the thread has ended.
+    pub(super) fn close(&mut self) {
+        self.requests = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic was caught and said.
+            drop(thread.join());
+        }
+    }
+}
+
+fn run(session: &Session<'_>, known: Known, mut waiting: mpsc::Receiver<Box<dyn Work>>) {
+    let mut known = Some(known);
+    let mut group = Vec::new();
+    while let Some(first) = waiting.blocking_recv() {
+        let mut tasks = first.tasks();
+        group.push(first);
+        while group.len() < GROUP_REQUESTS_MAX
+            && tasks < GROUP_TASKS_MAX
+            && let Ok(next) = waiting.try_recv()
+        {
+            tasks = tasks.saturating_add(next.tasks());
+            group.push(next);
+        }
+        write_group(session, &mut known, &mut group);
+    }
+}
+
+fn write_group(session: &Session<'_>, known: &mut Option<Known>, group: &mut Vec<Box<dyn Work>>) {
+    match write(session, known, group) {
+        Ok(()) => group.drain(..).for_each(|work| work.answer(Ok(()))),
+        Err(failure) if group.len() == 1 => {
+            group.drain(..).for_each(|work| work.answer(Err(&failure)));
+        }
+        Err(_) => {
+            for mut work in group.drain(..) {
+                match write(session, known, std::slice::from_mut(&mut work)) {
+                    Ok(()) => work.answer(Ok(())),
+                    Err(failure) => work.answer(Err(&failure)),
+                }
+            }
+        }
+    }
+}
+
+/// Does all of it in one transaction, or nothing.
+fn write(
+    session: &Session<'_>,
+    known: &mut Option<Known>,
+    group: &mut [Box<dyn Work>],
+) -> Result<(), Failure> {
+    let written = write_all(session, known, group);
+    if written.is_err() {
+        // It may be changed, so it is read anew.
+        *known = None;
+        if !session.connection().is_autocommit()
+            && let Err(error) = session.connection().execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction of the store could not be rolled back");
+        }
+    }
+    written
+}
+
+fn write_all(
+    session: &Session<'_>,
+    known: &mut Option<Known>,
+    group: &mut [Box<dyn Work>],
+) -> Result<(), Failure> {
+    session.execute(sql::BEGIN, [])?;
+    let known = match known {
+        Some(known) => known,
+        None => known.insert(Known::load(session)?),
+    };
+    for work in group {
+        work.perform(&mut Writing { session, known })?;
+    }
+    known.save(session)?;
+    session.execute(sql::COMMIT, [])?;
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What a store of tasks can do.
+//!
+//! Each verb is one transaction: all of it happened and will be there after a crash, or none of it. Requests carry the time
+//! and all randomness; a store asks no clock. Batch forms answer in the order of what was asked.
+
+use crate::verbs::cancel::{Cancel, Cancelled};
+use crate::verbs::claim::{Claim, Claimed};
+use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
+use crate::verbs::expire::{Expire, Expired};
+use crate::verbs::extend::{Extend, Extended};
+use crate::verbs::list::{List, Page};
+use crate::verbs::log::{LogPage, ReadLog};
+use crate::verbs::overview::Overview;
+use crate::verbs::pause::Pause;
+use crate::verbs::prune::{Prune, Pruned};
+use crate::verbs::record::Record;
+use crate::verbs::rescue::{Rescue, Rescued};
+use crate::verbs::retry::{Retried, Retry};
+use crate::verbs::settle::{Settle, Settled};
+use crate::verbs::task::TaskView;
+use mainworker_domain::task_id::TaskId;
+use std::future::Future;
+
+/// A store of tasks. Cheap to share; every verb may be called from any thread and at any time.
+///
+/// Dropping the future of a verb does not undo it: it may have happened or not, as after a crash.
+pub trait Store: Send + Sync + 'static {
+    /// Takes tasks: all of them, or none.
+    fn enqueue(&self, enqueue: Enqueue) -> impl Future<Output = Result<Vec<Enqueued>, EnqueueError>> + Send;
+
+    /// Begins attempts at the tasks that are next.
+    fn claim(&self, claim: Claim) -> impl Future<Output = Result<Claimed, StoreError>> + Send;
+
+    /// Ends attempts. Each is decided by itself; a stale one changes nothing.
+    fn settle(&self, settles: Vec<Settle>) -> impl Future<Output = Result<Vec<Settled>, StoreError>> + Send;
+
+    /// Puts off the end of leases.
+    fn extend(&self, extend: Extend) -> impl Future<Output = Result<Vec<Extended>, StoreError>> + Send;
+
+    /// Ends attempts whose leases ran out, as lost.
+    fn rescue(&self, rescue: Rescue) -> impl Future<Output = Result<Vec<Rescued>, StoreError>> + Send;
+
+    /// Keeps what running attempts said. True for each whose attempt is the one that runs.
+    fn record(&self, records: Vec<Record>) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
+
+    /// Cancels tasks.
+    fn cancel(&self, cancel: Cancel) -> impl Future<Output = Result<Vec<Cancelled>, StoreError>> + Send;
+
+    /// Gives tasks that ended a new life.
+    fn retry(&self, retry: Retry) -> impl Future<Output = Result<Vec<Retried>, StoreError>> + Send;
+
+    /// Stops or resumes claims; tasks are taken all the same.
+    fn pause(&self, pause: Pause) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Ends queued tasks whose time is over.
+    fn expire(&self, expire: Expire) -> impl Future<Output = Result<Vec<Expired>, StoreError>> + Send;
+
+    /// Deletes tasks that ended long enough ago, or the oldest of them if there are too many bytes.
+    fn prune(&self, prune: Prune) -> impl Future<Output = Result<Pruned, StoreError>> + Send;
+
+    /// One task, with its attempts.
+    fn task(&self, id: TaskId) -> impl Future<Output = Result<Option<TaskView>, StoreError>> + Send;
+
+    /// Tasks, the newest first.
+    fn list(&self, list: List) -> impl Future<Output = Result<Page, StoreError>> + Send;
+
+    /// Lines of a task's log. None if there is no such task.
+    fn log(&self, log: ReadLog) -> impl Future<Output = Result<Option<LogPage>, StoreError>> + Send;
+
+    /// How many tasks each job has in each state, and what is paused.
+    fn overview(&self) -> impl Future<Output = Result<Overview, StoreError>> + Send;
+}
+
+/// Why a store could not do what it was asked. Nothing of that request happened, unless it says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full, or the file is at its limit.
+    #[error("{doing}: there is no space left where the store is: {problem}")]
+    Full {
+        /// What was being done.
+        doing: &'static str,
+        /// As the system says it.
+        problem: String,
+    },
+    /// The store can be read and not be written.
+    #[error("{doing}: the store cannot be written: {problem}")]
+    ReadOnly {
+        /// What was being done.
+        doing: &'static str,
+        /// As the system says it.
+        problem: String,
+    },
+    /// The store's content is damaged.
+    #[error("{doing}: the store is damaged: {problem}")]
+    Damaged {
+        /// What was being done.
+        doing: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Anything else.
+    #[error("{doing}: {problem}")]
+    Failed {
+        /// What was being done.
+        doing: &'static str,
+        /// As the system says it.
+        problem: String,
+    },
+    /// The store is closed. Whether the request happened is not known.
+    #[error("{doing}: the store is closed")]
+    Closed {
+        /// What was being done.
+        doing: &'static str,
+    },
+}

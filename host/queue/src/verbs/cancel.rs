@@ -1,0 +1,31 @@
+//! Cancel: somebody does not want a task any more.
+
+use mainworker_domain::lifecycle::{Refusal, Timestamp};
+use mainworker_domain::task_id::TaskId;
+
+/// Cancels tasks, each by itself.
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    /// The tasks.
+    pub tasks: Vec<TaskId>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What a cancel did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancelled {
+    /// The task had no attempt running and is cancelled.
+    Now,
+    /// It runs: its attempt is to be told to stop.
+    Requested {
+        /// The attempt.
+        attempt: u32,
+    },
+    /// It was cancelled before, or a cancel is wanted already.
+    Already,
+    /// It has ended otherwise.
+    Refused(Refusal),
+    /// There is no such task.
+    Unknown,
+}

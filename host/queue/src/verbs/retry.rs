@@ -1,0 +1,31 @@
+//! Retry: a task that ended without a result gets a new life.
+
+use mainworker_domain::lifecycle::{Refusal, Timestamp};
+use mainworker_domain::task_id::TaskId;
+
+/// Retries tasks, each by itself.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// The tasks.
+    pub tasks: Vec<TaskId>,
+    /// Milliseconds before it may begin.
+    pub delay_ms: u64,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What a retry did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retried {
+    /// The task is queued again.
+    Queued,
+    /// It cannot be retried.
+    Refused(Refusal),
+    /// Its unique key is held by another task.
+    UniqueConflict {
+        /// That task.
+        task_id: TaskId,
+    },
+    /// There is no such task.
+    Unknown,
+}

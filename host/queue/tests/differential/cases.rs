@@ -1,0 +1,187 @@
+//! Which cases the sequences come through: a comparison that never comes to one says nothing about it.
+
+use crate::draw::Draw;
+use crate::operation::Answer;
+use crate::sequence::OPERATIONS;
+use crate::support::{Harness, block_on};
+use mainworker_domain::lifecycle::Refusal;
+use mainworker_queue::memory::MemoryStore;
+use mainworker_queue::verbs::cancel::Cancelled;
+use mainworker_queue::verbs::enqueue::{EnqueueError, EnqueueRefusal, How};
+use mainworker_queue::verbs::extend::Extended;
+use mainworker_queue::verbs::retry::Retried;
+use mainworker_queue::verbs::settle::Settled;
+use std::collections::BTreeMap;
+
+/// Every case that has to be come through, by name.
+const CASES: [&str; 53] = [
+    "cancel Already",
+    "cancel NotCancellable",
+    "cancel Now",
+    "cancel Requested",
+    "cancel Unknown",
+    "claim alone",
+    "claim expires",
+    "claim has more",
+    "claim of several",
+    "claim waits",
+    "enqueue Existing",
+    "enqueue IdempotencyConflict",
+    "enqueue Known",
+    "enqueue New",
+    "enqueue QueueFull",
+    "enqueue Replaced",
+    "enqueue UniqueConflict",
+    "expire",
+    "extend Kept",
+    "extend Kept, cancel wanted",
+    "extend Stale",
+    "list of several",
+    "log of several attempts",
+    "prune",
+    "record",
+    "record of none",
+    "rescue LostAlone",
+    "rescue Lost",
+    "rescue Cancelled",
+    "retry ConfigurationGone",
+    "retry NotRetryable",
+    "retry Queued",
+    "retry UniqueConflict",
+    "retry Unknown",
+    "settle AttemptsUsedUp",
+    "settle Cancelled",
+    "settle Completed",
+    "settle HandedBack",
+    "settle Lost",
+    "settle LostAlone",
+    "settle ModuleUnavailable",
+    "settle NeverRetried",
+    "settle RetryAsked",
+    "settle RetryByPolicy",
+    "settle Stale",
+    "settle asks",
+    "settle asks in vain",
+    "task Cancelled",
+    "task Completed",
+    "task Expired",
+    "task Failed",
+    "task Queued",
+    "task Running",
+];
+
+/// The names of the cases in an answer.
+fn cases(answer: &Answer) -> Vec<String> {
+    let case = |verb: &str, what: &str| format!("{verb} {what}");
+    match answer {
+        Answer::Enqueued(Ok(enqueued)) => {
+            let word = |how| match how {
+                How::New => "New",
+                How::Replaced(_) => "Replaced",
+                How::Known => "Known",
+                How::Existing => "Existing",
+            };
+            enqueued.iter().map(|one| case("enqueue", word(one.how))).collect()
+        }
+        Answer::Enqueued(Err(EnqueueError::Refused { refusal, .. })) => {
+            let word = match refusal {
+                EnqueueRefusal::IdempotencyConflict { .. } => "IdempotencyConflict",
+                EnqueueRefusal::UniqueConflict { .. } => "UniqueConflict",
+                EnqueueRefusal::QueueFull { .. } => "QueueFull",
+            };
+            vec![case("enqueue", word)]
+        }
+        Answer::Claimed(Ok(claimed)) => [
+            (claimed.tasks.iter().any(|task| task.alone), "alone"),
+            (!claimed.expired.is_empty(), "expires"),
+            (claimed.more, "has more"),
+            (claimed.tasks.len() > 1, "of several"),
+            (claimed.next_due_at.is_some(), "waits"),
+        ]
+        .into_iter()
+        .filter(|&(there, _)| there)
+        .map(|(_, what)| case("claim", what))
+        .collect(),
+        Answer::Settled(Ok(settled)) => settled.iter().flat_map(settle_cases).collect(),
+        Answer::Extended(Ok(extended)) => {
+            let word = |one: &Extended| match one {
+                Extended::Kept { cancel_requested: false } => "Kept",
+                Extended::Kept { cancel_requested: true } => "Kept, cancel wanted",
+                Extended::Stale => "Stale",
+            };
+            extended.iter().map(|one| case("extend", word(one))).collect()
+        }
+        Answer::Rescued(Ok(rescued)) => {
+            rescued.iter().map(|one| format!("rescue {:?}", one.transition.reason)).collect()
+        }
+        Answer::Recorded(Ok(recorded)) => {
+            recorded.iter().map(|&kept| if kept { "record" } else { "record of none" }.to_owned()).collect()
+        }
+        Answer::Cancelled(Ok(cancelled)) => {
+            let word = |one: &Cancelled| match one {
+                Cancelled::Now => "Now",
+                Cancelled::Requested { .. } => "Requested",
+                Cancelled::Already => "Already",
+                Cancelled::Refused(_) => "NotCancellable",
+                Cancelled::Unknown => "Unknown",
+            };
+            cancelled.iter().map(|one| case("cancel", word(one))).collect()
+        }
+        Answer::Retried(Ok(retried)) => {
+            let word = |one: &Retried| match one {
+                Retried::Queued => "Queued",
+                Retried::Refused(Refusal::ConfigurationGone { .. }) => "ConfigurationGone",
+                Retried::Refused(_) => "NotRetryable",
+                Retried::UniqueConflict { .. } => "UniqueConflict",
+                Retried::Unknown => "Unknown",
+            };
+            retried.iter().map(|one| case("retry", word(one))).collect()
+        }
+        Answer::Expired(Ok(expired)) => expired.iter().map(|_| "expire".to_owned()).collect(),
+        Answer::Pruned(1..) => vec!["prune".to_owned()],
+        Answer::Task(task) => {
+            let there = task.iter().flatten();
+            there.map(|view| format!("task {:?}", view.summary.state)).collect()
+        }
+        Answer::Listed(tasks) if tasks.len() > 1 => vec![case("list", "of several")],
+        Answer::Logged(Some(lines)) if lines.first().map(|line| line.0) < lines.last().map(|line| line.0) => {
+            vec![case("log", "of several attempts")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn settle_cases(settled: &Settled) -> Vec<String> {
+    let Settled::Applied(applied) = settled else { return vec!["settle Stale".to_owned()] };
+    let mut cases = vec![format!("settle {:?}", applied.transition.reason)];
+    if !applied.enqueued.is_empty() {
+        cases.push("settle asks".to_owned());
+    }
+    if !applied.dropped.is_empty() {
+        cases.push("settle asks in vain".to_owned());
+    }
+    cases
+}
+
+#[test]
+fn the_sequences_come_through_every_case() {
+    let mut counts: BTreeMap<String, u64> = CASES.iter().map(|&case| (case.to_owned(), 0)).collect();
+    for seed in 0..100 {
+        let store = MemoryStore::new();
+        let harness = Harness::new(&store);
+        let mut draw = Draw::new(seed);
+        let mut answers = Vec::new();
+        for _ in 0..OPERATIONS {
+            draw.reopens();
+            let answer = block_on(draw.next().ask(&harness));
+            draw.learn(&answer);
+            answers.push(answer);
+        }
+        answers.extend(draw.last().into_iter().map(|operation| block_on(operation.ask(&harness))));
+        for case in answers.iter().flat_map(cases) {
+            *counts.entry(case).or_default() += 1;
+        }
+    }
+    let rare: Vec<_> = counts.iter().filter(|&(_, &count)| count < 10).collect();
+    assert!(rare.is_empty(), "in 100 sequences: {rare:?}");
+}

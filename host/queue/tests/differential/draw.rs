@@ -1,0 +1,336 @@
+//! Draws operations: mostly such as a host would ask for, with few jobs and keys so that they meet, and some that are stale,
+//! unknown or at odd times.
+
+use crate::operation::{Answer, Operation};
+use crate::support::{NOW, id, job, line, progress};
+use mainworker_domain::digest::Digest;
+use mainworker_domain::lifecycle::{Ending, Jitter, State, Timestamp};
+use mainworker_domain::manifest;
+use mainworker_domain::outcome::{Outcome, Usage};
+use mainworker_domain::task_id::TaskId;
+use mainworker_domain::task_options::UniquePolicy;
+use mainworker_queue::attempt::{AttemptError, Figures, Held, Lease};
+use mainworker_queue::verbs::cancel::Cancel;
+use mainworker_queue::verbs::claim::Claim;
+use mainworker_queue::verbs::enqueue::{Enqueue, Idempotency, NewTask, Unique};
+use mainworker_queue::verbs::expire::Expire;
+use mainworker_queue::verbs::extend::Extend;
+use mainworker_queue::verbs::list::Filter;
+use mainworker_queue::verbs::pause::Pause;
+use mainworker_queue::verbs::prune::{Prune, Retention};
+use mainworker_queue::verbs::record::{LogPiece, Record};
+use mainworker_queue::verbs::rescue::Rescue;
+use mainworker_queue::verbs::retry::Retry;
+use mainworker_queue::verbs::settle::{Settle, Settled};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::mem::take;
+
+/// Milliseconds of an hour, as far as the wall clock jumps.
+const HOUR_MS: i64 = 3_600_000;
+
+/// Draws operations, with what it knows from the answers to the former ones.
+pub(crate) struct Draw {
+    random: StdRng,
+    /// By the wall clock, which jumps.
+    now: Timestamp,
+    /// By the clock of leases, which does not.
+    steady: Timestamp,
+    /// The number of the newest task that was drawn, taken or not.
+    newest: u128,
+    /// Tasks that were taken.
+    taken: Vec<TaskId>,
+    /// Attempts that run.
+    running: Vec<Held>,
+    /// Attempts that ended.
+    ended: Vec<Held>,
+    /// Those whose ends were asked for last.
+    settling: Vec<Held>,
+}
+
+impl Draw {
+    /// The same operations for the same seed and answers.
+    pub(crate) fn new(seed: u64) -> Self {
+        let random = StdRng::seed_from_u64(seed);
+        Self {
+            random,
+            now: NOW,
+            steady: Timestamp::MIN,
+            newest: 0,
+            taken: Vec::new(),
+            running: Vec::new(),
+            ended: Vec::new(),
+            settling: Vec::new(),
+        }
+    }
+
+    /// What shows all that is there; to ask for in the end.
+    pub(crate) fn last(&self) -> Vec<Operation> {
+        // One that there never was, too.
+        let tasks = (1..=self.newest + 1).map(id);
+        let all = tasks.flat_map(|id| [Operation::Task(id), Operation::Log(id, 1_000)]);
+        let first = [Operation::Overview, Operation::List(Filter::default(), Timestamp::MAX)];
+        first.into_iter().chain(all).collect()
+    }
+
+    /// Learns from the answer to the newest operation.
+    pub(crate) fn learn(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Enqueued(Ok(enqueued)) => self.taken.extend(enqueued.iter().map(|one| one.id)),
+            Answer::Claimed(Ok(claimed)) => self.running.extend(claimed.tasks.iter().map(|task| task.held)),
+            Answer::Settled(Ok(settled)) => {
+                for (held, settled) in take(&mut self.settling).into_iter().zip(settled) {
+                    if let Settled::Applied(applied) = settled {
+                        self.over(held);
+                        self.taken.extend(&applied.enqueued);
+                    }
+                }
+            }
+            Answer::Rescued(Ok(rescued)) => rescued.iter().for_each(|one| self.over(one.held)),
+            _ => {}
+        }
+    }
+
+    fn over(&mut self, held: Held) {
+        self.running.retain(|&running| running != held);
+        self.ended.push(held);
+    }
+
+    /// Whether the other store is to be opened again, before the next operation.
+    pub(crate) fn reopens(&mut self) -> bool {
+        self.one_in(50)
+    }
+
+    /// The next operation.
+    pub(crate) fn next(&mut self) -> Operation {
+        self.pass_time();
+        match self.below(100) {
+            0..24 => Operation::Enqueue(self.enqueue()),
+            24..44 => Operation::Claim(self.claim()),
+            44..64 => {
+                let settles = self.several(4, Self::settle);
+                self.settling = settles.iter().map(|settle| settle.held).collect();
+                Operation::Settle(settles)
+            }
+            64..68 => Operation::Extend(Extend {
+                held: self.several(4, Self::held),
+                lease_until: self.steady.after_ms(15_000),
+            }),
+            68..72 => Operation::Rescue(self.rescue()),
+            72..77 => Operation::Record(self.several(4, Self::record)),
+            77..81 => Operation::Cancel(Cancel { tasks: self.several(4, Self::task), now: self.now }),
+            81..86 => Operation::Retry(Retry {
+                tasks: self.several(4, Self::task),
+                delay_ms: self.sometimes(|draw| draw.below(20_000)).unwrap_or(0),
+                now: self.now,
+            }),
+            86..89 => Operation::Pause(self.pause()),
+            89..91 => Operation::Expire(Expire { now: self.now, tasks_max: self.size(1, 5) }),
+            91 => Operation::Prune(self.prune()),
+            92..94 => Operation::Task(self.task()),
+            94..97 => Operation::List(self.filter(), self.now),
+            97..99 => Operation::Log(self.task(), self.size(0, 60)),
+            _ => Operation::Overview,
+        }
+    }
+
+    /// Mostly some seconds; at times the wall clock jumps.
+    fn pass_time(&mut self) {
+        let ms = self.below(4_000);
+        self.steady = self.steady.after_ms(ms);
+        self.now = self.now.after_ms(ms);
+        let jump_ms = match self.below(40) {
+            0 => HOUR_MS,
+            1 => -HOUR_MS,
+            2 => self.random.random_range(-30_000..30_000),
+            _ => return,
+        };
+        self.now = Timestamp::from_ms(self.now.as_ms() + jump_ms);
+    }
+
+    fn enqueue(&mut self) -> Enqueue {
+        let count = if self.one_in(3) { self.size(0, 6) } else { 1 };
+        let tasks = (0..count).map(|_| self.new_task()).collect();
+        let open_max = if self.one_in(8) { self.below(30) } else { u64::MAX };
+        Enqueue { tasks, now: self.now, open_max }
+    }
+
+    fn new_task(&mut self) -> NewTask {
+        self.newest += 1;
+        let number = self.newest;
+        let run_at = match self.below(4) {
+            0 => self.around(-10_000, 20_000),
+            _ => self.now,
+        };
+        NewTask {
+            id: id(number),
+            job: job(self.one_of(&["a", "b", "c"])),
+            source: self.one_of(&["api", "ci"]).to_owned(),
+            revision: Digest::from_sha256([self.one_of(&[1, 2]); 32]),
+            payload: format!("{{\"number\":{number}}}"),
+            configuration: self.sometimes(|draw| vec![draw.one_of(&[0, 255]); draw.size(0, 3)]),
+            priority: if self.one_in(2) { 0 } else { self.one_of(&[0, 1, 5, 9]) },
+            run_at,
+            expires_at: self.sometimes(|draw| draw.around(-1_000, 15_000)),
+            timeout_ms: self.sometimes(|draw| draw.below(5_000)),
+            label: self.sometimes(|draw| draw.one_of(&["May", "June"]).to_owned()),
+            tags: ["x", "y", "z"].into_iter().filter(|_| self.one_in(4)).map(str::to_owned).collect(),
+            idempotency: self.sometimes(|draw| Idempotency {
+                key: draw.one_of(&["k", "l", "m"]).to_owned(),
+                fingerprint: [draw.one_of(&[1, 1, 2]); 32],
+            }),
+            unique: self.sometimes(|draw| Unique {
+                key: draw.one_of(&["u", "v"]).to_owned(),
+                policy: draw.one_of(&UniquePolicy::ALL),
+            }),
+            retry: manifest::Retry { max_attempts: self.one_of(&[1, 2, 5]), base_ms: 2_000, cap_ms: 6_000 },
+            concurrency_max: self.one_of(&[1, 2, 3, 100]),
+            memory_bytes_max: self.below(6),
+            parent: self.sometimes(Self::task),
+        }
+    }
+
+    fn claim(&mut self) -> Claim {
+        Claim {
+            now: self.now,
+            lease: Lease::from_bits(self.random.random()),
+            lease_until: self.steady.after_ms(15_000),
+            host: self.one_of(&["host-1", "host-2"]).to_owned(),
+            tasks_max: self.size(0, 5),
+            memory_bytes_max: if self.one_in(3) { self.below(12) } else { u64::MAX },
+            idle: self.one_in(3),
+        }
+    }
+
+    fn settle(&mut self) -> Settle {
+        let outcome = match self.below(3) {
+            0 => Outcome::Completed,
+            1 => self.one_of(&[Outcome::Failed, Outcome::Lost]),
+            _ => self.one_of(&Outcome::ALL),
+        };
+        let error = AttemptError {
+            code: "code".to_owned(),
+            message: format!("it ended as {outcome}"),
+            hint: self.sometimes(|_| "try again".to_owned()),
+        };
+        let asked = if self.one_in(4) { self.size(0, 3) } else { 0 };
+        Settle {
+            held: self.held(),
+            ending: Ending { outcome, retry_after_ms: self.below(5_000) },
+            figures: Figures {
+                started_at: self.around(-5_000, 100),
+                finished_at: self.around(-5_000, 100),
+                usage: Usage { wall_us: self.below(9), output_bytes: self.below(9), ..Usage::default() },
+            },
+            result: (outcome == Outcome::Completed).then(|| "{}".to_owned()),
+            error: (outcome != Outcome::Completed).then_some(error),
+            log: self.piece(),
+            asked: (0..asked).map(|_| self.new_task()).collect(),
+            now: self.now,
+            jitter: Jitter::from_bits(self.random.random()),
+        }
+    }
+
+    fn rescue(&mut self) -> Rescue {
+        let leases_until = if self.one_in(6) { Timestamp::MAX } else { self.steady };
+        Rescue { leases_until, tasks_max: self.size(1, 4), now: self.now }
+    }
+
+    fn record(&mut self) -> Record {
+        let held = self.held();
+        Record { held, log: self.piece(), progress: self.sometimes(|draw| progress(draw.one_of(&[1, 99]))) }
+    }
+
+    fn piece(&mut self) -> LogPiece {
+        let first_line = self.one_of(&[0, 0, 1, 2, 4]);
+        let lines = (0..self.size(0, 3)).map(|_| line(&format!("line {}", self.below(100)))).collect();
+        LogPiece { first_line, lines }
+    }
+
+    fn pause(&mut self) -> Pause {
+        let job = if self.one_in(4) { None } else { Some(job(self.one_of(&["a", "b", "d"]))) };
+        // More often resumed than paused, so that something goes on.
+        Pause { job, paused: self.one_in(3) }
+    }
+
+    fn prune(&mut self) -> Prune {
+        let mut kept_ms = || self.one_of(&[0, 1_000, 10_000, u64::MAX]);
+        let retention = Retention {
+            completed_ms: kept_ms(),
+            failed_ms: kept_ms(),
+            cancelled_ms: kept_ms(),
+            expired_ms: kept_ms(),
+            store_bytes_max: u64::MAX,
+        };
+        Prune { retention, now: self.now, tasks_max: self.size(1, 20), after: 0 }
+    }
+
+    fn filter(&mut self) -> Filter {
+        Filter {
+            states: if self.one_in(2) {
+                Vec::new()
+            } else {
+                self.several(3, |draw| draw.one_of(&State::ALL))
+            },
+            job: self.sometimes(|draw| job(draw.one_of(&["a", "b"]))),
+            source: self.sometimes(|draw| draw.one_of(&["api", "ci"]).to_owned()),
+            label: self.sometimes(|draw| draw.one_of(&["May", "June"]).to_owned()),
+            tag: self.sometimes(|draw| draw.one_of(&["x", "y"]).to_owned()),
+            outcome: self.sometimes(|draw| draw.one_of(&Outcome::ALL)),
+            created_from: self.sometimes(|draw| draw.around(-60_000, 0)),
+            created_to: self.sometimes(|draw| draw.around(-60_000, 0)),
+            longer_than_ms: self.sometimes(|draw| draw.below(5_000)),
+        }
+    }
+
+    /// Mostly a task that was taken lately; at times one that never was.
+    fn task(&mut self) -> TaskId {
+        let back_max = if self.one_in(3) { self.taken.len() } else { 15 };
+        let back = self.size(1, back_max.max(1));
+        let taken = self.taken.len().checked_sub(back).map(|index| self.taken[index]);
+        taken.filter(|_| !self.one_in(20)).unwrap_or(id(self.newest + 1))
+    }
+
+    /// Mostly an attempt that runs; at times one that ended or never was.
+    fn held(&mut self) -> Held {
+        let never = Held { task: self.task(), attempt: 1, lease: Lease::from_bits(1) };
+        let those = if self.one_in(5) { self.ended.clone() } else { self.running.clone() };
+        let held = if those.is_empty() { never } else { self.one_of(&those) };
+        match self.below(30) {
+            0 => Held { attempt: held.attempt + 1, ..held },
+            1 => Held { lease: never.lease, ..held },
+            2 => never,
+            _ => held,
+        }
+    }
+
+    fn several<T>(&mut self, most: usize, draw: impl Fn(&mut Self) -> T) -> Vec<T> {
+        let count = self.size(0, most);
+        (0..count).map(|_| draw(self)).collect()
+    }
+
+    fn sometimes<T>(&mut self, draw: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.one_in(4).then(|| draw(self))
+    }
+
+    fn one_of<T: Clone>(&mut self, all: &[T]) -> T {
+        all[self.random.random_range(0..all.len())].clone()
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.random.random_range(0..end)
+    }
+
+    fn size(&mut self, least: usize, most: usize) -> usize {
+        self.random.random_range(least..=most)
+    }
+
+    /// A time from so many milliseconds after now to so many.
+    fn around(&mut self, from_ms: i64, to_ms: i64) -> Timestamp {
+        Timestamp::from_ms(self.now.as_ms() + self.random.random_range(from_ms..=to_ms))
+    }
+}

@@ -1,0 +1,99 @@
+//! One operation on a store, and its answer in a form that does not depend on what stores may choose for themselves: where a
+//! page ends, and in how many steps old tasks go.
+
+use crate::support::Harness;
+use mainworker_domain::event::LogLine;
+use mainworker_domain::lifecycle::Timestamp;
+use mainworker_domain::task_id::TaskId;
+use mainworker_queue::store::{Store, StoreError};
+use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
+use mainworker_queue::verbs::claim::{Claim, Claimed};
+use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
+use mainworker_queue::verbs::expire::{Expire, Expired};
+use mainworker_queue::verbs::extend::{Extend, Extended};
+use mainworker_queue::verbs::list::Filter;
+use mainworker_queue::verbs::overview::Overview;
+use mainworker_queue::verbs::pause::Pause;
+use mainworker_queue::verbs::prune::Prune;
+use mainworker_queue::verbs::record::Record;
+use mainworker_queue::verbs::rescue::{Rescue, Rescued};
+use mainworker_queue::verbs::retry::{Retried, Retry};
+use mainworker_queue::verbs::settle::{Settle, Settled};
+use mainworker_queue::verbs::task::{TaskSummary, TaskView};
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(crate) enum Operation {
+    Enqueue(Enqueue),
+    Claim(Claim),
+    Settle(Vec<Settle>),
+    Extend(Extend),
+    Rescue(Rescue),
+    Record(Vec<Record>),
+    Cancel(Cancel),
+    Retry(Retry),
+    Pause(Pause),
+    Expire(Expire),
+    /// To the end.
+    Prune(Prune),
+    Task(TaskId),
+    /// All pages.
+    List(Filter, Timestamp),
+    /// All pages, of so many bytes.
+    Log(TaskId, usize),
+    Overview,
+}
+
+/// What was answered.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answer {
+    Enqueued(Result<Vec<Enqueued>, EnqueueError>),
+    Claimed(Result<Claimed, StoreError>),
+    Settled(Result<Vec<Settled>, StoreError>),
+    Extended(Result<Vec<Extended>, StoreError>),
+    Rescued(Result<Vec<Rescued>, StoreError>),
+    Recorded(Result<Vec<bool>, StoreError>),
+    Cancelled(Result<Vec<Cancelled>, StoreError>),
+    Retried(Result<Vec<Retried>, StoreError>),
+    Paused(Result<(), StoreError>),
+    Expired(Result<Vec<Expired>, StoreError>),
+    Pruned(u64),
+    Task(Box<Result<Option<TaskView>, StoreError>>),
+    Listed(Vec<TaskSummary>),
+    Logged(Option<Vec<(u32, LogLine)>>),
+    Overview(Overview),
+}
+
+impl Operation {
+    /// Asks a store.
+    pub(crate) async fn ask(self, harness: &Harness<'_, impl Store>) -> Answer {
+        let store = harness.store;
+        match self {
+            Self::Enqueue(enqueue) => Answer::Enqueued(store.enqueue(enqueue).await),
+            Self::Claim(claim) => Answer::Claimed(store.claim(claim).await),
+            Self::Settle(settles) => Answer::Settled(store.settle(settles).await),
+            Self::Extend(extend) => Answer::Extended(store.extend(extend).await),
+            Self::Rescue(rescue) => Answer::Rescued(store.rescue(rescue).await),
+            Self::Record(records) => Answer::Recorded(store.record(records).await),
+            Self::Cancel(cancel) => Answer::Cancelled(store.cancel(cancel).await),
+            Self::Retry(retry) => Answer::Retried(store.retry(retry).await),
+            Self::Pause(pause) => Answer::Paused(store.pause(pause).await),
+            Self::Expire(expire) => Answer::Expired(store.expire(expire).await),
+            Self::Prune(prune) => Answer::Pruned(harness.prune(prune).await),
+            Self::Task(id) => Answer::Task(Box::new(store.task(id).await)),
+            Self::List(filter, now) => Answer::Listed(harness.list(filter, now).await),
+            Self::Log(id, bytes_max) => Answer::Logged(match store.task(id).await {
+                Ok(Some(_)) => Some(harness.log(id, bytes_max).await),
+                _ => None,
+            }),
+            Self::Overview => {
+                let mut overview = harness.overview().await;
+                overview.store_bytes = 0;
+                for job in overview.jobs.values_mut() {
+                    job.tasks.retain(|_, count| *count > 0);
+                }
+                Answer::Overview(overview)
+            }
+        }
+    }
+}

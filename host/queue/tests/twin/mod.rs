@@ -1,0 +1,244 @@
+//! Broken twins: stores that lack one guard each. A check that a twin passes does not check that guard.
+//!
+//! A twin is made of the memory store, by changing what it is asked. Where a verb of a broken store would act on what it had read
+//! before another verb wrote, the twin keeps a second store that never hears of that other verb: acting is asking the second
+//! one, and from then on it is the one that is there.
+
+use mainworker_domain::task_id::TaskId;
+use mainworker_queue::attempt::{Held, Lease};
+use mainworker_queue::memory::MemoryStore;
+use mainworker_queue::store::{Store, StoreError};
+use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
+use mainworker_queue::verbs::claim::{Claim, Claimed};
+use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
+use mainworker_queue::verbs::expire::{Expire, Expired};
+use mainworker_queue::verbs::extend::{Extend, Extended};
+use mainworker_queue::verbs::list::{List, Page};
+use mainworker_queue::verbs::log::{LogPage, ReadLog};
+use mainworker_queue::verbs::overview::Overview;
+use mainworker_queue::verbs::pause::Pause;
+use mainworker_queue::verbs::prune::{Prune, Pruned};
+use mainworker_queue::verbs::record::Record;
+use mainworker_queue::verbs::rescue::{Rescue, Rescued};
+use mainworker_queue::verbs::retry::{Retried, Retry};
+use mainworker_queue::verbs::settle::{Settle, Settled};
+use mainworker_queue::verbs::task::TaskView;
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
+
+/// The guard that a twin lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    /// None: what fails on this one is wrong itself.
+    None,
+    /// An end is that of whatever attempt runs.
+    SettlesByTask,
+    /// A heartbeat is that of whatever attempt runs.
+    ExtendsByTask,
+    /// What was said is said by whatever attempt runs.
+    RecordsByTask,
+    /// An attempt is told by the name of its host.
+    TellsByHost,
+    /// A claim does not see the one before it.
+    ClaimsUnseen,
+    /// A rescue acts on what it read before an attempt ended.
+    RescuesUnseenEnds,
+    /// A rescue acts on what it read before a lease was extended.
+    RescuesUnseenExtensions,
+    /// A cancel acts on what it read before an attempt ended.
+    CancelsUnseenEnds,
+    /// An end is decided on what was read before a cancel was wanted.
+    SettlesUnseenCancels,
+    /// Retention acts on what it read before a task was retried.
+    PrunesUnseenRetries,
+    /// Leases end by the wall clock.
+    LeasesByWallClock,
+    /// That a task was seen to be due is forgotten if there was no room for it.
+    ForgetsWhatWasDue,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Claim,
+    Settle,
+    Extend,
+    Rescue,
+    Cancel,
+    Retry,
+    Prune,
+    Other,
+}
+
+impl Flaw {
+    /// The verb that acts without having seen, and the one that it has not seen.
+    fn unseen(self) -> Option<(Verb, Verb)> {
+        match self {
+            Self::RescuesUnseenEnds => Some((Verb::Rescue, Verb::Settle)),
+            Self::RescuesUnseenExtensions => Some((Verb::Rescue, Verb::Extend)),
+            Self::CancelsUnseenEnds => Some((Verb::Cancel, Verb::Settle)),
+            Self::SettlesUnseenCancels => Some((Verb::Settle, Verb::Cancel)),
+            Self::PrunesUnseenRetries => Some((Verb::Prune, Verb::Retry)),
+            Self::ClaimsUnseen => Some((Verb::Claim, Verb::Claim)),
+            _ => None,
+        }
+    }
+}
+
+/// A store that lacks a guard.
+pub(crate) struct Twin {
+    flaw: Flaw,
+    /// Hears of everything, until the other one takes over.
+    seeing: MemoryStore,
+    /// Does not hear of one verb.
+    unseeing: MemoryStore,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether there was the verb that is not seen.
+    missed: bool,
+    /// Whether the other store took over.
+    taken_over: bool,
+    hosts: HashMap<Lease, String>,
+}
+
+impl Twin {
+    /// A store without the guard.
+    pub(crate) fn new(flaw: Flaw) -> Self {
+        let state = Mutex::new(State::default());
+        Self { flaw, seeing: MemoryStore::new(), unseeing: MemoryStore::new(), state }
+    }
+
+    /// The store that is there.
+    fn present(&self) -> &MemoryStore {
+        if self.state.lock().unwrap().taken_over { &self.unseeing } else { &self.seeing }
+    }
+
+    /// The stores that hear of `verb`, the one that answers first.
+    fn hearing(&self, verb: Verb) -> Vec<&MemoryStore> {
+        let mut state = self.state.lock().unwrap();
+        if state.taken_over {
+            return vec![&self.unseeing];
+        }
+        match self.flaw.unseen() {
+            Some((acts, _)) if acts == verb && state.missed => {
+                state.taken_over = true;
+                vec![&self.unseeing]
+            }
+            Some((_, unseen)) if unseen == verb => {
+                state.missed = true;
+                vec![&self.seeing]
+            }
+            Some(_) => vec![&self.seeing, &self.unseeing],
+            None => vec![&self.seeing],
+        }
+    }
+
+    /// Asks all that hear of `verb`.
+    fn tell<A>(&self, verb: Verb, ask: impl Fn(&MemoryStore) -> A) -> A {
+        let mut answers: Vec<A> = self.hearing(verb).into_iter().map(ask).collect();
+        answers.swap_remove(0)
+    }
+
+    /// The attempt that a twin with `flaw` takes this one for.
+    fn taken_for(&self, held: Held, flaw: Flaw) -> Held {
+        let running = self.present().running().into_iter().find(|running| running.task == held.task);
+        let hosts = &self.state.lock().unwrap().hosts;
+        match running {
+            Some(running) if self.flaw == flaw => running,
+            Some(running) if self.flaw == Flaw::TellsByHost => {
+                let host = hosts.get(&held.lease);
+                if host.is_some() && host == hosts.get(&running.lease) { running } else { held }
+            }
+            _ => held,
+        }
+    }
+}
+
+/// What a future of the memory store comes to: they are ready at once.
+fn ready<A>(future: impl Future<Output = A>) -> A {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("the memory store has nothing to wait for"),
+    }
+}
+
+impl Store for Twin {
+    async fn enqueue(&self, enqueue: Enqueue) -> Result<Vec<Enqueued>, EnqueueError> {
+        self.tell(Verb::Other, |store| ready(store.enqueue(enqueue.clone())))
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        if self.flaw == Flaw::ForgetsWhatWasDue && claim.tasks_max == 0 {
+            return Ok(Claimed::default());
+        }
+        self.state.lock().unwrap().hosts.insert(claim.lease, claim.host.clone());
+        self.tell(Verb::Claim, |store| ready(store.claim(claim.clone())))
+    }
+
+    async fn settle(&self, settles: Vec<Settle>) -> Result<Vec<Settled>, StoreError> {
+        let taken =
+            |settle: Settle| Settle { held: self.taken_for(settle.held, Flaw::SettlesByTask), ..settle };
+        let settles: Vec<_> = settles.into_iter().map(taken).collect();
+        self.tell(Verb::Settle, |store| ready(store.settle(settles.clone())))
+    }
+
+    async fn extend(&self, extend: Extend) -> Result<Vec<Extended>, StoreError> {
+        let taken = |held| self.taken_for(held, Flaw::ExtendsByTask);
+        let extend = Extend { held: extend.held.into_iter().map(taken).collect(), ..extend };
+        self.tell(Verb::Extend, |store| ready(store.extend(extend.clone())))
+    }
+
+    async fn rescue(&self, rescue: Rescue) -> Result<Vec<Rescued>, StoreError> {
+        let by_wall_clock = self.flaw == Flaw::LeasesByWallClock;
+        let leases_until = if by_wall_clock { rescue.now } else { rescue.leases_until };
+        let rescue = Rescue { leases_until, ..rescue };
+        self.tell(Verb::Rescue, |store| ready(store.rescue(rescue.clone())))
+    }
+
+    async fn record(&self, records: Vec<Record>) -> Result<Vec<bool>, StoreError> {
+        let taken =
+            |record: Record| Record { held: self.taken_for(record.held, Flaw::RecordsByTask), ..record };
+        let records: Vec<_> = records.into_iter().map(taken).collect();
+        self.tell(Verb::Other, |store| ready(store.record(records.clone())))
+    }
+
+    async fn cancel(&self, cancel: Cancel) -> Result<Vec<Cancelled>, StoreError> {
+        self.tell(Verb::Cancel, |store| ready(store.cancel(cancel.clone())))
+    }
+
+    async fn retry(&self, retry: Retry) -> Result<Vec<Retried>, StoreError> {
+        self.tell(Verb::Retry, |store| ready(store.retry(retry.clone())))
+    }
+
+    async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
+        self.tell(Verb::Other, |store| ready(store.pause(pause.clone())))
+    }
+
+    async fn expire(&self, expire: Expire) -> Result<Vec<Expired>, StoreError> {
+        self.tell(Verb::Other, |store| ready(store.expire(expire)))
+    }
+
+    async fn prune(&self, prune: Prune) -> Result<Pruned, StoreError> {
+        self.tell(Verb::Prune, |store| ready(store.prune(prune)))
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, StoreError> {
+        self.present().task(id).await
+    }
+
+    async fn list(&self, list: List) -> Result<Page, StoreError> {
+        self.present().list(list).await
+    }
+
+    async fn log(&self, log: ReadLog) -> Result<Option<LogPage>, StoreError> {
+        self.present().log(log).await
+    }
+
+    async fn overview(&self) -> Result<Overview, StoreError> {
+        self.present().overview().await
+    }
+}
