@@ -1,11 +1,21 @@
 //! The commands. One file each; this one lists them and what they take.
 
 pub mod bench;
+pub mod cancel;
 pub mod jobs;
+pub mod list;
+pub mod log;
 pub mod module;
 pub mod new;
+pub mod pause;
+pub mod queue;
+pub mod remote;
+pub mod retry;
 pub mod run;
+pub mod serve;
 pub mod settings;
+pub mod stats;
+pub mod status;
 
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -35,6 +45,26 @@ const EXIT_CODES: &str = "Exit codes: 0 completed Â· 1 the job ended otherwise Â
 enum Command {
     /// Run one envelope to its end and print the job's result
     Run(run::RunArgs),
+    /// Take tasks over HTTP, keep them, run them, until asked to stop
+    Serve(serve::ServeArgs),
+    /// Hand a task to a running host, and wait for it if asked to
+    Queue(queue::QueueArgs),
+    /// Show a task of a running host
+    Status(status::StatusArgs),
+    /// List the tasks of a running host
+    List(list::ListArgs),
+    /// Show what a task said, or follow it
+    Log(log::LogArgs),
+    /// Cancel tasks
+    Cancel(cancel::CancelArgs),
+    /// Give tasks that ended without a result a new life
+    Retry(retry::RetryArgs),
+    /// Let no attempt of a job begin, or none at all
+    Pause(pause::PauseArgs),
+    /// Let attempts begin again
+    Resume(pause::ResumeArgs),
+    /// Show how a running host is and what it does
+    Stats(stats::StatsArgs),
     /// List the jobs, or show one
     Jobs(jobs::JobsArgs),
     /// Make, inspect and check job modules
@@ -58,6 +88,16 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode, Failure> {
         match self.command {
             Command::Run(args) => run::run(&args),
+            Command::Serve(args) => serve::serve(&args),
+            Command::Queue(args) => queue::queue(&args),
+            Command::Status(args) => status::status(&args),
+            Command::List(args) => list::list(&args),
+            Command::Log(args) => log::log(&args),
+            Command::Cancel(args) => cancel::cancel(&args),
+            Command::Retry(args) => retry::retry(&args),
+            Command::Pause(args) => pause::pause(&args),
+            Command::Resume(args) => pause::resume(&args),
+            Command::Stats(args) => stats::stats(&args),
             Command::Jobs(args) => jobs::jobs(&args),
             Command::Module(command) => module::module(&command),
             Command::New(args) => new::new(&args),

@@ -1,8 +1,12 @@
 //! What to try next, for each thing that can go wrong. The only place with advice.
 
+mod api;
+mod client;
 mod new;
 mod sample;
 
+pub use api::of_api;
+pub use client::{of_client, of_confirmation, of_left_task, of_unsure_task};
 pub use new::of_new;
 pub use sample::{
     of_missing_samples, of_nothing_to_check, of_output, of_pack_out, of_sample, of_samples_of_many,
@@ -12,15 +16,20 @@ pub use sample::{
 use mainworker_domain::catalog::{CONTRACT, DescriptionError};
 use mainworker_domain::configuration::From as KeySource;
 use mainworker_domain::egress::EgressRefusal;
+use mainworker_domain::lifecycle::State;
 use mainworker_domain::limits::{Limit, Unit};
 use mainworker_domain::manifest::Access;
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach};
 use mainworker_domain::rejection::{JsonProblem, Rejection};
 use mainworker_domain::table::{TableError, TableProblem};
-use mainworker_sandbox::attempt::Denied;
+use mainworker_domain::task_options::OptionError;
+use mainworker_queue::sqlite::OpenError;
+use mainworker_queue::store::StoreError;
+use mainworker_sandbox::attempt::{AttemptReport, Denied};
 use mainworker_sandbox::capabilities::http::{Trouble, Unanswered};
 use mainworker_sandbox::refusal::{GrantRefusal, ModuleRefusal};
 
+const OPTIONS_EXAMPLE: &str = r#"options are such as {"delayMs": 90000, "priority": 5, "label": "…", "tags": ["…"], "idempotencyKey": "…"}"#;
 const ENVELOPE: &str =
     r#"an envelope is {"configuration": {}, "jobName": "…", "source": "…", "jobPayload": {}}"#;
 
@@ -63,6 +72,25 @@ pub fn of_rejection(rejection: &Rejection) -> String {
             format!("`mainworker jobs show {job}` shows the payload's schema")
         }
         Rejection::MissingConfiguration { key, from, secret, .. } => missing_key(key, *from, *secret),
+        Rejection::SourceMismatch { source_name, .. } => {
+            format!("write `\"source\": \"{source_name}\"`, or use the token of the other source")
+        }
+        Rejection::Options(OptionError::Unknown { nearest: Some(nearest), .. }) => format!("did you mean `{nearest}`?"),
+        Rejection::Options(_) => {
+            OPTIONS_EXAMPLE.to_owned()
+        }
+        Rejection::IdempotencyConflict { .. } => {
+            "use a new key for new content; repeat a request as it was".to_owned()
+        }
+        Rejection::UniqueConflict { state: State::Running, .. } => {
+            "wait until it has ended, cancel it, or take it with `\"uniquePolicy\": \"existing\"`".to_owned()
+        }
+        Rejection::UniqueConflict { .. } => {
+            r#"cancel it, or say `"uniquePolicy": "replace"` or `"existing"`"#.to_owned()
+        }
+        Rejection::QueueFull { .. } => {
+            "try again later; `tasks-max` under `[queue]` in the settings is the bound".to_owned()
+        }
     }
 }
 
@@ -80,6 +108,43 @@ fn missing_key(key: &str, from: KeySource, secret: bool) -> String {
         KeySource::Envelope => format!("add {envelope}"),
         KeySource::Host => format!("add {host}"),
         KeySource::Either => format!("add {envelope}, or {host}"),
+    }
+}
+
+/// For a store that cannot be opened.
+pub fn of_open_store(error: &OpenError) -> String {
+    match error {
+        OpenError::InUse { pid: Some(pid), .. } => {
+            format!("ask that host over HTTP, stop it with `kill {pid}`, or name another folder with `--data DIR`")
+        }
+        OpenError::InUse { pid: None, .. } => "name another folder with `--data DIR`".to_owned(),
+        OpenError::NotADatabase { .. } | OpenError::AnotherProgram { .. } => {
+            "name another folder with `--data DIR`; that file is left as it is".to_owned()
+        }
+        OpenError::NewerSchema { .. } => "run the version of `mainworker` that wrote it, or a newer one".to_owned(),
+        OpenError::Damaged { path, .. } => format!(
+            "keep a copy of the folder; `sqlite3 {} .recover` saves what can be read, a backup is better",
+            path.display()
+        ),
+        OpenError::ReadOnly { path, .. } => {
+            format!("make `{}` writable for the host, or name another folder with `--data DIR`", path.display())
+        }
+        OpenError::Full { .. } => "free some space there, or name another folder with `--data DIR`".to_owned(),
+        OpenError::Failed { .. } => "check the folder, or name another with `--data DIR`".to_owned(),
+    }
+}
+
+/// For a store that did not do what it was asked.
+pub fn of_store(error: &StoreError) -> String {
+    match error {
+        StoreError::Full { .. } => "free some space where the data folder is; `[retention]` in the settings keeps less".to_owned(),
+        StoreError::ReadOnly { .. } => "make the data folder writable for the host".to_owned(),
+        StoreError::Damaged { .. } => {
+            "stop the host and keep a copy of the data folder; `sqlite3 queue.sqlite3 'PRAGMA integrity_check'` says more".to_owned()
+        }
+        StoreError::Failed { .. } | StoreError::Closed { .. } => {
+            "the host's own log says more; `/readyz` tells when it takes tasks again".to_owned()
+        }
     }
 }
 
@@ -161,8 +226,23 @@ pub fn of_grant(refusal: &GrantRefusal) -> String {
     }
 }
 
+/// For an attempt that did not complete: whatever is the likeliest to help. `mounts` are those that it was given.
+pub fn of_attempt(
+    attempt: &AttemptReport,
+    job: &str,
+    mounts: &[String],
+    owner: Option<&str>,
+    runbook: Option<&str>,
+) -> Option<String> {
+    of_end(&attempt.end, job)
+        .or_else(|| of_denials(&attempt.denials))
+        .or_else(|| of_unanswered(&attempt.unanswered))
+        .or_else(|| of_files(&attempt.end, mounts))
+        .or_else(|| of_job(owner, runbook))
+}
+
 /// For an attempt that did not complete.
-pub fn of_end(end: &AttemptEnd, job: &str) -> Option<String> {
+fn of_end(end: &AttemptEnd, job: &str) -> Option<String> {
     Some(match end {
         AttemptEnd::OverLimit(breach) => of_breach(breach),
         AttemptEnd::ResultNotJson { .. } => "return one JSON value, as `#[mainworker::job]` does".to_owned(),
@@ -178,13 +258,13 @@ pub fn of_end(end: &AttemptEnd, job: &str) -> Option<String> {
 }
 
 /// For an attempt that did not complete and was denied something. The first denial is the likeliest reason.
-pub fn of_denials(denials: &[Denied]) -> Option<String> {
+fn of_denials(denials: &[Denied]) -> Option<String> {
     let first = denials.first()?;
     Some(format!("{}; {}", first.denial, first.remedy))
 }
 
 /// For an attempt that failed after a request of it was not answered. The last one is what it failed at, most likely.
-pub fn of_unanswered(unanswered: &[Unanswered]) -> Option<String> {
+fn of_unanswered(unanswered: &[Unanswered]) -> Option<String> {
     let Unanswered { origin, trouble, .. } = unanswered.last()?;
     let authority = origin.split_once("://").map_or(origin.as_str(), |(_, authority)| authority);
     let name = authority.split(':').next().unwrap_or(authority);
@@ -207,7 +287,7 @@ pub fn of_unanswered(unanswered: &[Unanswered]) -> Option<String> {
 const FILE_ERRORS: [&str; 4] = ["(os error 44)", "(os error 63)", "(os error 69)", "(os error 76)"];
 
 /// For an attempt that failed at a file. A job cannot tell a file that is not there from one that it was not granted.
-pub fn of_files(end: &AttemptEnd, mounts: &[String]) -> Option<String> {
+fn of_files(end: &AttemptEnd, mounts: &[String]) -> Option<String> {
     let AttemptEnd::Failed { message } = end else { return None };
     if !FILE_ERRORS.iter().any(|error| message.contains(error)) {
         return None;
@@ -222,7 +302,7 @@ pub fn of_files(end: &AttemptEnd, mounts: &[String]) -> Option<String> {
 }
 
 /// For an attempt whose job says itself that it did not work, and nobody else knows more.
-pub fn of_job(owner: Option<&str>, runbook: Option<&str>) -> Option<String> {
+fn of_job(owner: Option<&str>, runbook: Option<&str>) -> Option<String> {
     match (owner, runbook) {
         (Some(owner), Some(runbook)) => Some(format!("see {runbook}, or ask `{owner}`, who owns the job")),
         (None, Some(runbook)) => Some(format!("see {runbook}")),

@@ -3,17 +3,29 @@
 //! The other crates state facts; this one turns them into words, hints and numbers. A command is one file under [`cli`].
 //! All that is printed goes through [`terminal`].
 
+pub mod access;
+pub mod api;
 pub mod cli;
 pub mod door;
+pub mod events;
 pub mod exit_code;
 pub mod failure;
+pub mod followers;
 pub mod hints;
+pub mod host;
+pub mod intake;
+pub mod job_modules;
+pub mod metrics;
 pub mod modules_folder;
+pub mod notify;
 pub mod process;
 pub mod providers;
 pub mod report;
 pub mod sample;
+pub mod sandbox_runner;
+pub mod sealing;
 pub mod settings;
+pub mod system_random;
 pub mod terminal;
 
 use clap::Parser;

@@ -1,8 +1,6 @@
 //! A folder of module files, `NAME.wasm` for the job NAME.
 
 use crate::failure::Failure;
-use mainworker_domain::catalog::{Catalog, KnownJob};
-use mainworker_domain::envelope::Envelope;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::MODULE_BYTES_MAX;
 use mainworker_domain::rejection::Rejection;
@@ -12,7 +10,6 @@ use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Opening does not wait.
 #[expect(clippy::cast_possible_wrap, reason = "the flags of open(2) are small")]
@@ -74,27 +71,9 @@ impl ModulesFolder {
         Ok(Some(module))
     }
 
-    /// The envelope with its job, and the job's module: only the module of the named job is admitted.
-    ///
-    /// # Errors
-    /// `unknown_job`, or why the module is not taken.
-    pub fn resolve(&self, envelope: Envelope) -> Result<(KnownJob, ModuleFile), Failure> {
-        let module = match JobName::parse(envelope.job_name()) {
-            Ok(name) => self.read(&name)?,
-            Err(_) => None,
-        };
-        let catalog = match &module {
-            Some(module) => Catalog::of([Arc::clone(module.revision())]),
-            None => {
-                let names = self.names().unwrap_or_default();
-                Catalog::default().proposing(names.iter().map(JobName::to_string).collect())
-            }
-        };
-        let known = catalog.resolve(envelope).map_err(|rejection| self.unknown(rejection))?;
-        match module {
-            Some(module) => Ok((known, module)),
-            None => Err(Failure::host("a job was found in a catalog without modules")),
-        }
+    /// What the system knows of the job's module file; none where there is no such file.
+    pub fn metadata(&self, name: &JobName) -> Option<fs::Metadata> {
+        fs::metadata(self.folder.join(format!("{name}.wasm"))).ok()
     }
 
     /// An unknown job, with where it was looked for if that is not there at all.

@@ -2,10 +2,9 @@
 //! signals.
 
 use crate::exit_code::ExitCode;
-use mainworker_sandbox::attempt::{Stop, StopReason};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::exit;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,11 +21,10 @@ pub fn set_limits() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, maximum: files.maximum });
 }
 
-/// Takes the signals that ask the process to stop: the first asks the attempt to stop, a second one ends the process where
-/// it is. On a thread of its own, so that nothing the rest of the process waits for can keep it.
+/// Takes the signals that ask the process to stop: at the first `stop` is called, a second one ends the process where it is. On a thread of its own, so that nothing the rest of the process waits for can keep it.
 ///
 /// Returns when the handlers are there.
-pub fn stop_on_signals(stop: Arc<Stop>) {
+pub fn on_stop_signal(stop: impl FnOnce() + Send + 'static) {
     let (installed, wait) = mpsc::channel();
     thread::spawn(move || {
         // Without a runtime or handlers the signals do what they do by default.
@@ -37,15 +35,16 @@ pub fn stop_on_signals(stop: Arc<Stop>) {
             // A job that writes beyond the host's limit for files should fail, not end the host.
             let _too_large_a_file = signal(SignalKind::from_raw(SIGXFSZ));
             let _ = installed.send(());
-            for again in [false, true] {
+            let mut stop = Some(stop);
+            loop {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
-                if again {
-                    end();
+                match stop.take() {
+                    Some(stop) => stop(),
+                    None => end(),
                 }
-                stop.request(StopReason::Interrupt);
             }
         });
     });

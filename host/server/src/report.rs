@@ -168,11 +168,13 @@ impl Report {
         let error = attempt.end.code().map(|code| ReportedError {
             code: code.to_owned(),
             message: attempt.end.message(),
-            hint: hints::of_end(&attempt.end, &job)
-                .or_else(|| hints::of_denials(&attempt.denials))
-                .or_else(|| hints::of_unanswered(&attempt.unanswered))
-                .or_else(|| hints::of_files(&attempt.end, &known.mounts))
-                .or_else(|| hints::of_job(known.owner.as_deref(), known.runbook.as_deref())),
+            hint: hints::of_attempt(
+                &attempt,
+                &job,
+                &known.mounts,
+                known.owner.as_deref(),
+                known.runbook.as_deref(),
+            ),
             pointer: None,
         });
         let result = match attempt.end {

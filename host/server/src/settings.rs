@@ -5,16 +5,19 @@
 
 use crate::failure::Failure;
 use crate::hints;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 use mainworker_domain::job_name::JobName;
-use mainworker_domain::limits::{Limit, LimitValues};
+use mainworker_domain::limits::{Limit, LimitValues, SLOTS_MAX};
 use mainworker_domain::manifest::Access;
 use mainworker_domain::origin::OriginPattern;
+use mainworker_domain::quantity::{format_bytes, parse_bytes, parse_ms};
 use mainworker_domain::table::{Table, TableError, TableProblem, dates_as_texts, from_toml};
 use mainworker_sandbox::capabilities::Offer;
 use mainworker_sandbox::capabilities::files::{Mount, Mounts};
 use mainworker_sandbox::capabilities::http::{HttpOffer, Network, Roots};
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use serde_json::{Map, Value};
 use std::env;
 use std::fs;
@@ -22,12 +25,15 @@ use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 /// The file that is read when none is named, if it is there.
 pub const FILE: &str = "mainworker.toml";
 
 /// Bytes of a settings file. Far beyond any real one; keeps a wrong path from being read whole.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+
+const DAY_MS: u64 = 24 * 3_600_000;
 
 /// All settings.
 #[derive(Debug, Default)]
@@ -44,6 +50,12 @@ pub struct Settings {
     pub configuration: ConfigurationSettings,
     /// `[server]`.
     pub server: ServerSettings,
+    /// `[queue]`.
+    pub queue: QueueSettings,
+    /// `[retention]`.
+    pub retention: RetentionSettings,
+    /// `[notify]`, if there is somebody to tell.
+    pub notify: Option<NotifySettings>,
 }
 
 /// `[configuration]`: the host's values of configuration keys.
@@ -98,7 +110,7 @@ impl HttpSettings {
 }
 
 /// `[server]`: how a running host is reached.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ServerSettings {
     /// Where it listens.
     pub listen: Option<String>,
@@ -108,6 +120,103 @@ pub struct ServerSettings {
     pub source: Option<String>,
     /// What the token may do.
     pub roles: Vec<String>,
+    /// Milliseconds that running attempts have to end once the host is asked to stop; then they are interrupted.
+    pub stop_grace_ms: u64,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self { listen: None, token: None, source: None, roles: Vec::new(), stop_grace_ms: 30_000 }
+    }
+}
+
+/// `[queue]`: how much a running host does at a time.
+#[derive(Debug)]
+pub struct QueueSettings {
+    /// Attempts at a time.
+    pub slots: usize,
+    /// Bytes of memory that attempts may take together, by their limits.
+    pub memory_bytes_max: u64,
+    /// Tasks that may be queued or running.
+    pub tasks_max: u64,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        // Half of the machine: the rest is the host's own, the page cache's and everybody else's.
+        Self { slots: cores * 4, memory_bytes_max: machine_memory_bytes() / 2, tasks_max: 1_000_000 }
+    }
+}
+
+/// Bytes of memory of this machine; 2 GiB where the system does not say.
+fn machine_memory_bytes() -> u64 {
+    let known = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = known.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+    total.and_then(|kib| kib.parse::<u64>().ok()).map_or(2 << 30, |kib| kib << 10)
+}
+
+/// What somebody may want to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// An envelope was not taken.
+    Rejected,
+    /// A task failed for good.
+    Failed,
+    /// The host could not do its own work.
+    HostError,
+}
+
+impl Notice {
+    /// Every notice.
+    pub const ALL: [Self; 3] = [Self::Rejected, Self::Failed, Self::HostError];
+
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::HostError => "host-error",
+        }
+    }
+}
+
+/// `[notify]`: who is told what.
+#[derive(Debug)]
+pub struct NotifySettings {
+    /// Where notices are posted. Often a secret itself.
+    pub webhook: http::Uri,
+    /// What they are signed with.
+    pub secret: SecretSlice<u8>,
+    /// Which.
+    pub on: Vec<Notice>,
+}
+
+/// `[retention]`: how long tasks are kept after they ended, in milliseconds, and how much of all.
+#[derive(Clone, Copy, Debug)]
+pub struct RetentionSettings {
+    /// Those with a result.
+    pub completed_ms: u64,
+    /// Those without, with what they were configured with, for a retry.
+    pub failed_ms: u64,
+    /// Those that somebody cancelled.
+    pub cancelled_ms: u64,
+    /// Those that came too late.
+    pub expired_ms: u64,
+    /// Bytes of the store; beyond it the oldest that ended go first.
+    pub store_bytes_max: u64,
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        Self {
+            completed_ms: 7 * DAY_MS,
+            failed_ms: 30 * DAY_MS,
+            cancelled_ms: 7 * DAY_MS,
+            expired_ms: 7 * DAY_MS,
+            store_bytes_max: 10 << 30,
+        }
+    }
 }
 
 impl Settings {
@@ -232,7 +341,11 @@ fn default_modules_dir() -> PathBuf {
 }
 
 fn read(value: &Value, folder: &Path) -> Result<Settings, TableError> {
-    let root = Table::open(value, "", &["modules", "files", "http", "configuration", "limits", "server"])?;
+    let root = Table::open(
+        value,
+        "",
+        &["modules", "files", "http", "configuration", "limits", "server", "queue", "retention", "notify"],
+    )?;
     let empty = Value::Object(Map::new());
     let part = |key: &str| root.value(key).unwrap_or(&empty);
     let modules = Table::open(part("modules"), "modules", &["dir"])?;
@@ -252,6 +365,9 @@ fn read(value: &Value, folder: &Path) -> Result<Settings, TableError> {
         http,
         configuration: read_configuration(part("configuration"), folder)?,
         server: read_server(part("server"))?,
+        queue: read_queue(part("queue"))?,
+        retention: read_retention(part("retention"))?,
+        notify: root.value("notify").map(read_notify).transpose()?,
     })
 }
 
@@ -330,7 +446,7 @@ fn read_configuration(value: &Value, folder: &Path) -> Result<ConfigurationSetti
 }
 
 fn read_server(value: &Value) -> Result<ServerSettings, TableError> {
-    let table = Table::open(value, "server", &["listen", "token", "source", "roles"])?;
+    let table = Table::open(value, "server", &["listen", "token", "source", "roles", "stop-grace"])?;
     let listen = table.string("listen")?;
     if let Some(address) = listen
         && address.parse::<std::net::SocketAddr>().is_err()
@@ -349,5 +465,81 @@ fn read_server(value: &Value) -> Result<ServerSettings, TableError> {
         token: table.string("token")?.map(SecretString::from),
         source: table.string("source")?.map(str::to_owned),
         roles: roles.into_iter().map(str::to_owned).collect(),
+        stop_grace_ms: duration_ms(&table, "stop-grace")?.unwrap_or(ServerSettings::default().stop_grace_ms),
+    })
+}
+
+fn duration_ms(table: &Table<'_>, key: &str) -> Result<Option<u64>, TableError> {
+    let parsed = table.string(key)?.map(|text| (text, parse_ms(text)));
+    let checked = parsed.map(|(text, ms)| ms.map_err(|error| table.invalid(key, text, error.to_string())));
+    checked.transpose()
+}
+
+fn bytes(table: &Table<'_>, key: &str, least: u64) -> Result<Option<u64>, TableError> {
+    let Some(text) = table.string(key)? else { return Ok(None) };
+    match parse_bytes(text) {
+        Ok(bytes) if bytes < least => {
+            Err(table.invalid(key, text, format!("expected at least `{}`", format_bytes(least))))
+        }
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) => Err(table.invalid(key, text, error.to_string())),
+    }
+}
+
+fn count(table: &Table<'_>, key: &str, most: u64) -> Result<Option<u64>, TableError> {
+    match table.count(key)? {
+        Some(count) if !(1..=most).contains(&count) => {
+            Err(table.invalid(key, &count.to_string(), format!("expected 1 to {most}")))
+        }
+        count => Ok(count),
+    }
+}
+
+fn read_queue(value: &Value) -> Result<QueueSettings, TableError> {
+    let table = Table::open(value, "queue", &["slots", "memory", "tasks-max"])?;
+    let default = QueueSettings::default();
+    let slots = count(&table, "slots", SLOTS_MAX)?.and_then(|slots| usize::try_from(slots).ok());
+    Ok(QueueSettings {
+        slots: slots.unwrap_or(default.slots),
+        memory_bytes_max: bytes(&table, "memory", 1 << 20)?.unwrap_or(default.memory_bytes_max),
+        tasks_max: count(&table, "tasks-max", u64::MAX)?.unwrap_or(default.tasks_max),
+    })
+}
+
+fn read_notify(value: &Value) -> Result<NotifySettings, TableError> {
+    let table = Table::open(value, "notify", &["webhook", "secret", "on"])?;
+    // Neither the URL nor the secret is shown: both let others post.
+    let expected = "expected a URL such as `https://hooks.example.com/mainworker`";
+    let webhook = table.required_string("webhook")?.parse::<http::Uri>().ok().filter(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
+    });
+    let secret = table.required_string("secret")?;
+    let secret = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+    let secret = secret.filter(|bytes| bytes.len() >= 24).ok_or_else(|| {
+        let expected = "expected `whsec_` and at least 24 bytes in Base64: `echo whsec_$(head -c 32 /dev/urandom | base64)`";
+        table.invalid("secret", "***", expected)
+    })?;
+    let words = table.strings("on")?.unwrap_or_else(|| vec!["failed", "host-error"]);
+    let on = words.into_iter().enumerate().map(|(index, word)| {
+        Notice::ALL.into_iter().find(|notice| notice.as_str() == word).ok_or_else(|| {
+            table.invalid(&format!("on[{index}]"), word, "expected `rejected`, `failed` or `host-error`")
+        })
+    });
+    Ok(NotifySettings {
+        webhook: webhook.ok_or_else(|| table.invalid("webhook", "***", expected))?,
+        secret: secret.into(),
+        on: on.collect::<Result<_, _>>()?,
+    })
+}
+
+fn read_retention(value: &Value) -> Result<RetentionSettings, TableError> {
+    let table = Table::open(value, "retention", &["completed", "failed", "cancelled", "expired", "store"])?;
+    let default = RetentionSettings::default();
+    Ok(RetentionSettings {
+        completed_ms: duration_ms(&table, "completed")?.unwrap_or(default.completed_ms),
+        failed_ms: duration_ms(&table, "failed")?.unwrap_or(default.failed_ms),
+        cancelled_ms: duration_ms(&table, "cancelled")?.unwrap_or(default.cancelled_ms),
+        expired_ms: duration_ms(&table, "expired")?.unwrap_or(default.expired_ms),
+        store_bytes_max: bytes(&table, "store", 16 << 20)?.unwrap_or(default.store_bytes_max),
     })
 }

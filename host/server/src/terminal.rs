@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 use mainworker_domain::event::{Level, LogLine, Progress};
+use rustix::termios::tcgetwinsize;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
@@ -33,18 +34,52 @@ pub fn start_diagnostics() {
 /// # Errors
 /// A stdout that cannot be written, such as a file on a full disk: half a result must not pass for a whole one.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
+    print_part(text).map(drop)
+}
+
+/// The same for one of many: false if the reader went away, so that the rest need not be made.
+///
+/// # Errors
+/// As for [`print`].
+pub fn print_part(text: &str) -> Result<bool, Failure> {
+    let stdout = io::stdout().lock();
     // Programs get every byte; a terminal would obey some.
     let text = if stdout.is_terminal() { printable(text) } else { Cow::Borrowed(text) };
+    write_line(stdout, &text)
+}
+
+/// The same for text that this program coloured. Colours stay away where nobody sees them; what comes from elsewhere must
+/// have been made [`printable`].
+///
+/// # Errors
+/// As for [`print`].
+pub fn print_styled(text: &str) -> Result<bool, Failure> {
+    write_line(anstream::stdout().lock(), text)
+}
+
+fn write_line(mut stdout: impl Write, text: &str) -> Result<bool, Failure> {
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(error)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::output(error)),
     }
+}
+
+/// How many characters fit in a line of stdout; none where that is no terminal.
+pub fn stdout_columns() -> Option<u16> {
+    let columns = tcgetwinsize(io::stdout()).ok()?.ws_col;
+    (columns > 0).then_some(columns)
 }
 
 /// Prints a line to stderr.
 pub fn note(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Puts a question to stderr, and leaves the line open for the answer.
+pub fn ask(question: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let _ = write!(stderr, "{question}").and_then(|()| stderr.flush());
 }
 
 /// Prints why a command failed: code, message, place, hint.
@@ -70,7 +105,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// The same in one line, for a name: nobody can put a line of their own into what is printed.
-fn printable_line(text: &str) -> Cow<'_, str> {
+pub fn printable_line(text: &str) -> Cow<'_, str> {
     escaped(text, is_obeyed)
 }
 
@@ -92,6 +127,23 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
 fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A log line as people read it, coloured by its level.
+pub fn log_line(line: &LogLine) -> String {
+    let style = match line.level {
+        Level::Trace | Level::Debug => QUIET,
+        Level::Info => Style::new(),
+        Level::Warn => WARN,
+        Level::Error | Level::Critical => ERROR,
+    };
+    let context =
+        if line.context.is_empty() { String::new() } else { format!(" {}", printable_line(&line.context)) };
+    format!(
+        "{style}{:>5}{style:#}{QUIET}{context}{QUIET:#} {}",
+        line.level.as_str(),
+        printable_line(&line.message)
+    )
 }
 
 /// What a person sees while an attempt runs: its log lines and, on a terminal, its progress.
@@ -118,22 +170,7 @@ impl LiveView {
 
     /// Shows a log line.
     pub fn line(&self, line: &LogLine) {
-        let style = match line.level {
-            Level::Trace | Level::Debug => QUIET,
-            Level::Info => Style::new(),
-            Level::Warn => WARN,
-            Level::Error | Level::Critical => ERROR,
-        };
-        let context = if line.context.is_empty() {
-            String::new()
-        } else {
-            format!(" {}", printable_line(&line.context))
-        };
-        let text = format!(
-            "{style}{:>5}{style:#}{QUIET}{context}{QUIET:#} {}",
-            line.level.as_str(),
-            printable_line(&line.message)
-        );
+        let text = log_line(line);
         match &self.bar {
             Some(bar) => bar.suspend(|| note(&text)),
             None => note(&text),

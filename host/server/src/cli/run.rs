@@ -7,6 +7,7 @@ use super::HostArgs;
 use crate::door::Door;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::job_modules::JobModules;
 use crate::modules_folder::ModulesFolder;
 use crate::process;
 use crate::report::{Known, Report};
@@ -15,12 +16,12 @@ use crate::terminal::{self, LiveView};
 use clap::Args;
 use mainworker_domain::admission::Admitted;
 use mainworker_domain::envelope::Envelope;
-use mainworker_domain::event::Event;
+use mainworker_domain::event::Said;
 use mainworker_domain::limits::{ENVELOPE_BYTES_MAX, LimitValues};
 use mainworker_domain::outcome::{Outcome, Usage};
 use mainworker_domain::quantity::approximate_bytes;
 use mainworker_domain::rejection::Rejection;
-use mainworker_sandbox::attempt::{AttemptReport, AttemptRequest, AttemptTask, Stop};
+use mainworker_sandbox::attempt::{AttemptReport, AttemptRequest, AttemptTask, Stop, StopReason};
 use mainworker_sandbox::capabilities::{self, Granted};
 use mainworker_sandbox::module::Sandbox;
 use mainworker_sandbox::module_cache::ModuleCache;
@@ -79,9 +80,9 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 }
 
 /// What was read of an envelope: all of it, or the fact that there is more than an envelope may have.
-type EnvelopeBytes = Result<Vec<u8>, Rejection>;
+pub(super) type EnvelopeBytes = Result<Vec<u8>, Rejection>;
 
-fn read_envelope(path: &Path) -> Result<EnvelopeBytes, Failure> {
+pub(super) fn read_envelope(path: &Path) -> Result<EnvelopeBytes, Failure> {
     let unreadable = |error: io::Error| {
         Failure::usage(
             "envelope_unreadable",
@@ -124,14 +125,15 @@ fn attempt(
 
     // From here on a signal has a report: one that comes while the module compiles is seen when the attempt begins.
     let stop = Arc::new(Stop::default());
-    process::stop_on_signals(Arc::clone(&stop));
+    let asked = Arc::clone(&stop);
+    process::on_stop_signal(move || asked.request(StopReason::Interrupt));
     let sandbox = start_sandbox(&settings.offer.ceilings, args.host.data_dir())?;
     let module = sandbox.prepare(&ready.module).map_err(|refusal| {
         Failure::module(ready.admitted.revision().manifest().job.name.as_str(), &refusal)
     })?;
     let task_id = Uuid::now_v7().to_string();
     known.task_id = Some(task_id.clone());
-    let (events, shown_events) = unbounded_channel();
+    let (said, shown) = unbounded_channel();
     let request = AttemptRequest {
         module: Arc::new(module),
         task: AttemptTask {
@@ -145,12 +147,12 @@ fn attempt(
         payload: ready.admitted.payload().to_owned(),
         configuration: ready.admitted.configuration().clone(),
         granted: ready.granted,
-        events: Some(events),
+        listener: Some(Arc::new(said)),
         stop,
     };
     let runtime = Runtime::new().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
     let view = LiveView::start(ready.admitted.revision().manifest().job.name.as_str());
-    let all_shown = show_events(view, shown_events);
+    let all_shown = show_said(view, shown);
     let report = runtime.block_on(sandbox.attempt(request));
     let _ = all_shown.recv_timeout(SHOW_WAIT);
     Ok(report)
@@ -167,14 +169,17 @@ fn pass_the_door(
     envelope: Envelope,
     known: &mut Known,
 ) -> Result<Ready, Failure> {
-    let modules = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
-    let door = Door::new(modules.clone(), settings.configuration.clone());
-    let (known_job, module) = door.find(envelope)?;
+    let folder = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
+    let modules = Arc::new(JobModules::of(folder));
+    let door = Door::new(Arc::clone(&modules), settings.configuration.clone());
+    let known_job = door.find(envelope)?;
+    let revision = known_job.revision();
+    let module = modules.module(&revision.manifest().job.name, revision.digest())?;
     known.revision = Some(module.revision().digest().to_string());
     known.owner.clone_from(&module.revision().manifest().job.owner);
     known.runbook.clone_from(&module.revision().manifest().job.runbook);
     let admitted = door.admit(known_job)?;
-    settings.check_mounts_apart(modules.path(), args.host.data_dir().as_deref())?;
+    settings.check_mounts_apart(modules.folder().path(), args.host.data_dir().as_deref())?;
     let manifest = admitted.revision().manifest();
     if !manifest.grants.http.is_empty() {
         settings.http.check()?;
@@ -185,7 +190,7 @@ fn pass_the_door(
 }
 
 /// A sandbox whose compiled modules are kept in the data folder, where there is one that can be used.
-pub(super) fn start_sandbox(ceilings: &LimitValues, data_dir: Option<PathBuf>) -> Result<Sandbox, Failure> {
+pub(crate) fn start_sandbox(ceilings: &LimitValues, data_dir: Option<PathBuf>) -> Result<Sandbox, Failure> {
     let cache = data_dir.and_then(|data| match ModuleCache::open(&module_cache(&data)) {
         Ok(cache) => Some(cache),
         Err(error) => {
@@ -198,15 +203,15 @@ pub(super) fn start_sandbox(ceilings: &LimitValues, data_dir: Option<PathBuf>) -
 
 /// How long the last lines may take to be shown. Whoever reads them may have stopped reading; the result is not held back
 /// for that.
-const SHOW_WAIT: Duration = Duration::from_secs(2);
+pub(super) const SHOW_WAIT: Duration = Duration::from_secs(2);
 
-/// Shows events on a thread of its own until there are no more: a reader that does not read must not hold up the attempt,
+/// Shows what the attempt says on a thread of its own until there are no more: a reader that does not read must not hold up the attempt,
 /// its deadlines or the signals. The answer comes when all are shown.
-fn show_events(view: LiveView, mut events: UnboundedReceiver<Event>) -> mpsc::Receiver<()> {
+pub(super) fn show_said(view: LiveView, mut said: UnboundedReceiver<Said>) -> mpsc::Receiver<()> {
     let (all_shown, wait) = mpsc::channel();
     thread::spawn(move || {
-        while let Some(event) = events.blocking_recv() {
-            show(&view, &event);
+        while let Some(said) = said.blocking_recv() {
+            show(&view, &said);
         }
         view.end();
         // Nobody waits for it if it took too long.
@@ -215,11 +220,10 @@ fn show_events(view: LiveView, mut events: UnboundedReceiver<Event>) -> mpsc::Re
     wait
 }
 
-fn show(view: &LiveView, event: &Event) {
-    match event {
-        Event::LogLine { line, .. } => view.line(line),
-        Event::Progress { progress, .. } => view.progress(progress),
-        _ => {}
+fn show(view: &LiveView, said: &Said) {
+    match said {
+        Said::Line(line) => view.line(line),
+        Said::Progress(progress) => view.progress(progress),
     }
 }
 

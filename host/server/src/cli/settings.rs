@@ -7,6 +7,7 @@ use crate::settings::Settings;
 use crate::terminal;
 use clap::{Args, Subcommand};
 use mainworker_domain::limits::{LIMITS, Unit};
+use mainworker_domain::quantity::{format_bytes, format_ms};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -109,7 +110,25 @@ fn to_json(settings: &Settings) -> Value {
             "token": settings.server.token.as_ref().map(|_| "***"),
             "source": settings.server.source,
             "roles": settings.server.roles,
+            "stop-grace": format_ms(settings.server.stop_grace_ms),
         },
+        "queue": {
+            "slots": settings.queue.slots,
+            "memory": format_bytes(settings.queue.memory_bytes_max),
+            "tasks-max": settings.queue.tasks_max,
+        },
+        "retention": {
+            "completed": format_ms(settings.retention.completed_ms),
+            "failed": format_ms(settings.retention.failed_ms),
+            "cancelled": format_ms(settings.retention.cancelled_ms),
+            "expired": format_ms(settings.retention.expired_ms),
+            "store": format_bytes(settings.retention.store_bytes_max),
+        },
+        "notify": settings.notify.as_ref().map(|notify| json!({
+            "webhook": "***",
+            "secret": "***",
+            "on": notify.on.iter().map(|notice| notice.as_str()).collect::<Vec<_>>(),
+        })),
     })
 }
 

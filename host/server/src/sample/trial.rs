@@ -135,7 +135,7 @@ pub async fn run(
         payload: admitted.payload().to_owned(),
         configuration: configuration.clone(),
         granted,
-        events: None,
+        listener: None,
         stop,
     };
     let report = sandbox.attempt(request).await;

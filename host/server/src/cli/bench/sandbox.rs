@@ -1,32 +1,30 @@
 //! `mainworker bench sandbox`.
 
+use super::bare;
+use super::figures::{Figures, percentile};
 use crate::cli::HostArgs;
 use crate::cli::run::start_sandbox;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::modules_folder::ModulesFolder;
 use crate::settings::Settings;
-use crate::terminal;
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
 use mainworker_domain::configuration::Granted as Configuration;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::LimitValues;
 use mainworker_domain::manifest::Access;
 use mainworker_domain::outcome::AttemptEnd;
 use mainworker_sandbox::attempt::{AttemptReport, AttemptRequest, AttemptTask};
-use mainworker_sandbox::bare;
 use mainworker_sandbox::capabilities::files::Mount;
 use mainworker_sandbox::capabilities::{self, Offer};
 use mainworker_sandbox::module::{Module, Sandbox};
 use mainworker_sandbox::module_cache::ModuleCache;
 use mainworker_sandbox::module_file::ModuleFile;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -54,12 +52,6 @@ pub struct SandboxArgs {
     json: bool,
 }
 
-struct Figure {
-    name: &'static str,
-    value: f64,
-    what: &'static str,
-}
-
 pub(super) fn sandbox(args: &SandboxArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::load(args.host.settings.as_deref())?;
     let modules = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
@@ -78,34 +70,17 @@ pub(super) fn sandbox(args: &SandboxArgs) -> Result<ExitCode, Failure> {
     let edge_logs = prepare(&sandbox, &edge_logs)?;
     let mib_per_second = runtime.block_on(edge_logs_throughput(&sandbox, &edge_logs, scratch.path()))?;
 
-    let figures = [
-        Figure {
-            name: "bareAttemptsPerSecond",
-            value: bare,
-            what: "instance, call, drop; all cores; nothing else",
-        },
-        Figure { name: "attemptsPerSecond", value: full, what: "attempts with everything on; all cores" },
-        Figure { name: "attemptP50Us", value: p50, what: "one attempt at a time, microseconds" },
-        Figure { name: "attemptP99Us", value: p99, what: "one attempt at a time, microseconds" },
-        Figure { name: "compileMs", value: compile_ms, what: "echo, from wasm to ready" },
-        Figure { name: "warmLoadMs", value: warm_load_ms, what: "echo, from the module cache to ready" },
-        Figure {
-            name: "idleRssBytes",
-            value: idle_rss_bytes,
-            what: "the process with echo ready, nothing running",
-        },
-        Figure {
-            name: "runningAttemptBytes",
-            value: running_bytes,
-            what: "resident memory for one instance of echo",
-        },
-        Figure {
-            name: "edgeLogsMiBPerSecond",
-            value: mib_per_second,
-            what: "edge-logs over a plain combined log",
-        },
-    ];
-    print(&figures, args.json)?;
+    let mut figures = Figures::default();
+    figures.add("bareAttemptsPerSecond", bare, "instance, call, drop; all cores; nothing else");
+    figures.add("attemptsPerSecond", full, "attempts with everything on; all cores");
+    figures.add("attemptP50Us", p50, "one attempt at a time, microseconds");
+    figures.add("attemptP99Us", p99, "one attempt at a time, microseconds");
+    figures.add("compileMs", compile_ms, "echo, from wasm to ready");
+    figures.add("warmLoadMs", warm_load_ms, "echo, from the module cache to ready");
+    figures.add("idleRssBytes", idle_rss_bytes, "the process with echo ready, nothing running");
+    figures.add("runningAttemptBytes", running_bytes, "resident memory for one instance of echo");
+    figures.add("edgeLogsMiBPerSecond", mib_per_second, "edge-logs over a plain combined log");
+    figures.print(args.json, ("attempts ÷ bare attempts", "attemptsPerSecond", "bareAttemptsPerSecond"))?;
     Ok(ExitCode::Completed)
 }
 
@@ -166,7 +141,7 @@ fn request(module: &Arc<Module>, payload: String, offer: &Offer) -> Result<Attem
         payload,
         configuration: Configuration::new(),
         granted: capabilities::check(module.revision().manifest(), None, offer)?,
-        events: None,
+        listener: None,
         stop: Arc::default(),
     })
 }
@@ -190,49 +165,17 @@ fn throughput(
 ) -> Result<(f64, f64), Failure> {
     let (mut bare, mut full) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        bare.push(bare_turn(module)?);
+        bare.push(bare::turn(module, &payload(), TURN)?);
         full.push(runtime.block_on(full_turn(sandbox, module))?);
     }
     Ok((percentile(&mut bare, 50), percentile(&mut full, 50)))
-}
-
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
-
-fn bare_turn(module: &Arc<Module>) -> Result<f64, Failure> {
-    let failed = |error: String| Failure::host(format!("a bare attempt failed: {error}"));
-    let started = Instant::now();
-    let counts: Vec<Result<u32, String>> = thread::scope(|scope| {
-        let one_core = || -> Result<u32, String> {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()
-                .map_err(|error| error.to_string())?;
-            let payload = payload();
-            let mut count = 0;
-            while started.elapsed() < TURN {
-                runtime.block_on(bare::attempt(module, &payload)).map_err(|error| format!("{error:#}"))?;
-                count += 1;
-            }
-            Ok(count)
-        };
-        let threads: Vec<_> = (0..cores()).map(|_| scope.spawn(one_core)).collect();
-        threads.into_iter().map(|one| one.join().unwrap_or_else(|_| Err("it panicked".to_owned()))).collect()
-    });
-    let seconds = started.elapsed().as_secs_f64();
-    let mut total = 0_u32;
-    for count in counts {
-        total += count.map_err(failed)?;
-    }
-    Ok(f64::from(total) / seconds)
 }
 
 async fn full_turn(sandbox: &Arc<Sandbox>, module: &Arc<Module>) -> Result<f64, Failure> {
     let started = Instant::now();
     let mut callers = Vec::new();
     // As a dispatcher does: each driver has the next attempt at hand when one ends. Two for each core, so that none waits.
-    for _ in 0..cores() * 2 {
+    for _ in 0..bare::cores() * 2 {
         let (sandbox, module) = (Arc::clone(sandbox), Arc::clone(module));
         let driver = Arc::clone(&sandbox);
         callers.push(driver.drive(async move {
@@ -271,7 +214,7 @@ async fn weight_of_one(module: &Arc<Module>) -> Result<f64, Failure> {
     let before = resident_bytes();
     let mut held = Vec::with_capacity(HELD);
     for _ in 0..HELD {
-        held.push(bare::hold(module, &payload).await.map_err(|error| Failure::host(format!("{error:#}")))?);
+        held.push(mainworker_sandbox::bare::hold(module, &payload).await.map_err(|error| Failure::host(format!("{error:#}")))?);
     }
     let after = resident_bytes();
     drop(held);
@@ -331,30 +274,4 @@ fn resident_bytes() -> f64 {
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
     kib.unwrap_or(0.0) * 1_024.0
-}
-
-fn percentile(values: &mut [f64], percent: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get((values.len() * percent / 100).min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
-}
-
-fn print(figures: &[Figure], as_json: bool) -> Result<(), Failure> {
-    let rounded =
-        |value: f64| if value >= 100.0 { value.round() } else { (value * 1_000.0).round() / 1_000.0 };
-    if as_json {
-        let object: serde_json::Map<String, Value> =
-            figures.iter().map(|figure| (figure.name.to_owned(), json!(rounded(figure.value)))).collect();
-        return terminal::print(&Value::Object(object).to_string());
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["FIGURE", "VALUE", "WHAT"]);
-    for figure in figures {
-        table.add_row([figure.name, &rounded(figure.value).to_string(), figure.what]);
-    }
-    if let Some(column) = table.column_mut(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    terminal::print(&table.trim_fmt())?;
-    let ratio = figures[1].value / figures[0].value;
-    terminal::print(&format!("attempts ÷ bare attempts = {ratio:.2}"))
 }

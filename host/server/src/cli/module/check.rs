@@ -15,7 +15,7 @@ use crate::sample::folder::SamplesFolder;
 use crate::sample::trial::{self, NotRun, Trial};
 use crate::terminal;
 use clap::Args;
-use mainworker_sandbox::attempt::Stop;
+use mainworker_sandbox::attempt::{Stop, StopReason};
 use mainworker_sandbox::module::Module;
 use mainworker_sandbox::module_file::ModuleFile;
 use mainworker_sandbox::refusal::ModuleRefusal;
@@ -93,7 +93,8 @@ pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let subjects = subjects(args)?;
     let packer = Packer::start()?;
     let stop = Arc::new(Stop::default());
-    process::stop_on_signals(Arc::clone(&stop));
+    let asked = Arc::clone(&stop);
+    process::on_stop_signal(move || asked.request(StopReason::Interrupt));
     let mut checked = Vec::new();
     for subject in &subjects {
         checked.push(check_one(&packer, subject, args, &stop)?);

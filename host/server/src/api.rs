@@ -1,0 +1,240 @@
+//! The HTTP API of a running host.
+//!
+//! Every endpoint is one row of [`routes`] with what whoever asks has to have. A request passes [`endpoint::guard`] before
+//! it is answered; whatever is not what was asked for is a [`problem`]. What a client can use up is bounded in `limits`.
+//!
+//! Nothing is decided here: tasks go through [`Host`], which has the intake, the store and the dispatch.
+
+mod body;
+mod bulk;
+mod cancel;
+mod connections;
+mod cursor;
+mod endpoint;
+mod enqueue;
+mod events;
+mod filter;
+mod health;
+mod jobs;
+mod limits;
+mod log;
+mod openapi;
+mod pause;
+pub mod problem;
+mod query;
+mod retry;
+mod shown;
+mod stalled;
+mod stats;
+mod stream;
+mod tasks;
+
+use crate::access::Role;
+use crate::host::Host;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use body::ROOM_PIECE_BYTES;
+use connections::Bounds;
+use endpoint::{Endpoint, Guarded, Needs, guard};
+use http::{Method, Uri};
+use limits::{BODIES_BYTES_MAX, STREAMS_MAX};
+use mainworker_domain::nearest::nearest;
+use problem::ApiError;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// Serves the API on `listener` until `stopping` is true. Then it takes no more connections, ends streams with a last
+/// event, and lets requests under way end for a bounded time.
+///
+/// # Errors
+/// A listener that cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    host: Arc<Host>,
+    stopping: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let api = Arc::new(Api::new(host, stopping.clone()));
+    let open = Arc::clone(&api.connections);
+    connections::serve(listener, router(&api), Bounds::default(), open, stopping).await
+}
+
+/// What all handlers share.
+#[derive(Debug)]
+struct Api {
+    host: Arc<Host>,
+    /// Room for bodies, in pieces.
+    bodies: Semaphore,
+    /// Places for streams.
+    streams: Arc<Semaphore>,
+    /// Connections that there are.
+    connections: Arc<AtomicUsize>,
+    /// Whether streams are to end.
+    stopping: watch::Receiver<bool>,
+}
+
+impl Api {
+    fn new(host: Arc<Host>, stopping: watch::Receiver<bool>) -> Self {
+        let pieces = usize::try_from(BODIES_BYTES_MAX / ROOM_PIECE_BYTES).unwrap_or(Semaphore::MAX_PERMITS);
+        Self {
+            host,
+            bodies: Semaphore::new(pieces),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            connections: Arc::default(),
+            stopping,
+        }
+    }
+
+    fn streams_open(&self) -> usize {
+        STREAMS_MAX.saturating_sub(self.streams.available_permits())
+    }
+}
+
+type Handler = MethodRouter<Arc<Api>>;
+
+/// Every endpoint: what whoever asks has to have, and what answers.
+#[rustfmt::skip]
+fn routes() -> Vec<(Endpoint, Handler)> {
+    use Role::{Enqueue, Operate, Read};
+
+    const NOTHING: Needs = Needs::Nothing;
+    const ANYBODY: Needs = Needs::Credential;
+    const ENQUEUE: Needs = Needs::OneOf(&[Enqueue]);
+    const READ: Needs = Needs::OneOf(&[Read]);
+    const OPERATE: Needs = Needs::OneOf(&[Operate]);
+    const ENQUEUE_OR_OPERATE: Needs = Needs::OneOf(&[Enqueue, Operate]);
+    const READ_OR_ENQUEUE: Needs = Needs::OneOf(&[Read, Enqueue]);
+
+    vec![
+        row("POST", "/v1/tasks", ENQUEUE, post(enqueue::enqueue)),
+        row("POST", "/v1/tasks/batch", ENQUEUE, post(enqueue::enqueue_batch)),
+        row("GET", "/v1/tasks", ANYBODY, get(tasks::list_tasks)),
+        row("GET", "/v1/tasks/{id}", ANYBODY, get(tasks::show_task)),
+        streaming("GET", "/v1/tasks/{id}/log", ANYBODY, get(log::read_log)),
+        row("POST", "/v1/tasks/{id}/cancel", ENQUEUE_OR_OPERATE, post(cancel::cancel_task)),
+        row("POST", "/v1/tasks/{id}/retry", OPERATE, post(retry::retry_task)),
+        row("POST", "/v1/tasks/cancel", OPERATE, post(bulk::cancel_many)),
+        row("POST", "/v1/tasks/retry", OPERATE, post(bulk::retry_many)),
+        row("GET", "/v1/jobs", READ_OR_ENQUEUE, get(jobs::list_jobs)),
+        row("GET", "/v1/jobs/{name}", READ_OR_ENQUEUE, get(jobs::show_job)),
+        row("POST", "/v1/jobs/{name}/pause", OPERATE, post(pause::pause_job)),
+        row("POST", "/v1/jobs/{name}/resume", OPERATE, post(pause::resume_job)),
+        row("POST", "/v1/pause", OPERATE, post(pause::pause_all)),
+        row("POST", "/v1/resume", OPERATE, post(pause::resume_all)),
+        row("GET", "/v1/stats", READ, get(stats::stats)),
+        streaming("GET", "/v1/events", READ, get(events::follow_events)),
+        row("GET", "/healthz", NOTHING, get(health::alive)),
+        row("GET", "/readyz", NOTHING, get(health::ready)),
+        row("GET", "/metrics", READ, get(health::metrics)),
+        row("GET", "/openapi.json", NOTHING, get(health::openapi)),
+    ]
+}
+
+fn row(method: &'static str, path: &'static str, needs: Needs, handler: Handler) -> (Endpoint, Handler) {
+    (Endpoint { method, path, needs, streams: false }, handler)
+}
+
+/// A row whose answer may go on for ever.
+fn streaming(
+    method: &'static str,
+    path: &'static str,
+    needs: Needs,
+    handler: Handler,
+) -> (Endpoint, Handler) {
+    (Endpoint { method, path, needs, streams: true }, handler)
+}
+
+fn router(api: &Arc<Api>) -> Router {
+    let mut router = Router::new();
+    for (endpoint, handler) in routes() {
+        let guarded = Guarded { api: Arc::clone(api), endpoint };
+        router = router.route(endpoint.path, handler.route_layer(from_fn_with_state(guarded, guard)));
+    }
+    let (unknown, other_method) = (Arc::clone(api), Arc::clone(api));
+    router
+        .fallback(async move |uri: Uri| not_found(&unknown, &uri))
+        .method_not_allowed_fallback(async move |method: Method, uri: Uri| {
+            method_not_allowed(&other_method, &method, &uri)
+        })
+        .with_state(Arc::clone(api))
+}
+
+fn not_found(api: &Api, uri: &Uri) -> Response {
+    let known: Vec<&'static str> = routes().into_iter().map(|(endpoint, _)| endpoint.path).collect();
+    let nearest = nearest(uri.path(), known);
+    other(api, ApiError::NotFound { path: shortened(uri.path()), nearest })
+}
+
+fn method_not_allowed(api: &Api, method: &Method, uri: &Uri) -> Response {
+    let method = shortened(method.as_str());
+    other(api, ApiError::MethodNotAllowed { method, path: shortened(uri.path()) })
+}
+
+/// An answer of no endpoint. All of them are counted as one: paths are for clients to choose.
+fn other(api: &Api, error: ApiError) -> Response {
+    let response = error.into_response();
+    api.host.metrics.answered("other", "other", response.status().as_u16());
+    response
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Caller;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_endpoint_stands_once() {
+        let rows = routes();
+        let endpoints: BTreeSet<_> =
+            rows.iter().map(|(endpoint, _)| (endpoint.path, endpoint.method)).collect();
+        assert_eq!(endpoints.len(), rows.len());
+    }
+
+    /// Who may ask for each endpoint: anybody, whoever is known, or whoever has one of these roles and no other.
+    #[test]
+    fn who_may_ask_for_what() {
+        let let_in =
+            |needs: Needs, roles: Vec<Role>| needs.check(&Caller { source: "api".to_owned(), roles }).is_ok();
+        let rows = routes().into_iter().map(|(Endpoint { method, path, needs, .. }, _)| {
+            let words = Role::ALL.into_iter().filter(|role| let_in(needs, vec![*role])).map(Role::as_str);
+            let who = match needs {
+                Needs::Nothing => "anybody".to_owned(),
+                _ if let_in(needs, Vec::new()) => "whoever is known".to_owned(),
+                _ => words.collect::<Vec<_>>().join(" "),
+            };
+            format!("{method} {path}: {who}")
+        });
+        insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"), @"
+        POST /v1/tasks: enqueue
+        POST /v1/tasks/batch: enqueue
+        GET /v1/tasks: whoever is known
+        GET /v1/tasks/{id}: whoever is known
+        GET /v1/tasks/{id}/log: whoever is known
+        POST /v1/tasks/{id}/cancel: enqueue operate
+        POST /v1/tasks/{id}/retry: operate
+        POST /v1/tasks/cancel: operate
+        POST /v1/tasks/retry: operate
+        GET /v1/jobs: enqueue read
+        GET /v1/jobs/{name}: enqueue read
+        POST /v1/jobs/{name}/pause: operate
+        POST /v1/jobs/{name}/resume: operate
+        POST /v1/pause: operate
+        POST /v1/resume: operate
+        GET /v1/stats: read
+        GET /v1/events: read
+        GET /healthz: anybody
+        GET /readyz: anybody
+        GET /metrics: read
+        GET /openapi.json: anybody
+        ");
+    }
+}

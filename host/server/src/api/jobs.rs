@@ -1,0 +1,117 @@
+//! `GET /v1/jobs` and `GET /v1/jobs/{name}`: the jobs, with how many tasks they have.
+
+use super::problem::ApiError;
+use super::{Api, openapi, shown};
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, State};
+use http::request::Parts;
+use mainworker_client::wire::{Job, JobInfo, JobList};
+use mainworker_domain::catalog::Revision;
+use mainworker_domain::job_name::JobName;
+use mainworker_domain::nearest::nearest_few;
+use mainworker_queue::store::Store;
+use mainworker_queue::verbs::overview::Overview;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// The name of a job in a path, as it is written there.
+#[derive(Clone, Debug)]
+pub(super) struct NamedJob(pub(super) String);
+
+impl FromRequestParts<Arc<Api>> for NamedJob {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, api).await;
+        Ok(Self(path.map(|Path(text)| text).unwrap_or_default()))
+    }
+}
+
+/// What is known of the jobs: what their modules say, and what the store counts.
+pub(super) struct Known {
+    /// With a module that can be used, or one that cannot.
+    modules: BTreeMap<JobName, Option<Arc<Revision>>>,
+    pub(super) overview: Overview,
+}
+
+impl Known {
+    /// Looks at all modules and at the store.
+    pub(super) async fn look(api: &Api) -> Result<Self, ApiError> {
+        let modules = Arc::clone(&api.host.modules);
+        // It reads a folder, and modules that have changed.
+        let modules = spawn_blocking(move || {
+            let revision = |name: &JobName| match modules.current(name) {
+                Ok(revision) => revision,
+                Err(failure) => {
+                    tracing::warn!(job = %name, code = failure.code, problem = failure.message, "a module cannot be used");
+                    None
+                }
+            };
+            modules.names().into_iter().map(|name| (name.clone(), revision(&name))).collect()
+        });
+        let modules = modules.await.map_err(|_| ApiError::Host("reading the modules failed"))?;
+        Ok(Self { modules, overview: api.host.store.overview().await? })
+    }
+
+    /// All jobs that have a module or ever had a task, by name.
+    pub(super) fn jobs(&self) -> Vec<JobInfo> {
+        let names: BTreeSet<&JobName> = self.modules.keys().chain(self.overview.jobs.keys()).collect();
+        names.into_iter().map(|name| self.job(name)).collect()
+    }
+
+    fn job(&self, name: &JobName) -> JobInfo {
+        shown::job(name, self.revision(name), self.overview.jobs.get(name))
+    }
+
+    fn revision(&self, name: &JobName) -> Option<&Revision> {
+        self.modules.get(name).and_then(Option::as_deref)
+    }
+
+    /// The job of this name.
+    ///
+    /// # Errors
+    /// `unknown_job` with the nearest names; a text that is no job name is unknown too.
+    pub(super) fn find(&self, name: &str) -> Result<JobName, ApiError> {
+        let is_known =
+            |name: &JobName| self.modules.contains_key(name) || self.overview.jobs.contains_key(name);
+        JobName::parse(name).ok().filter(is_known).ok_or_else(|| {
+            let known = self.modules.keys().chain(self.overview.jobs.keys()).map(JobName::as_str);
+            let known: BTreeSet<&str> = known.collect();
+            ApiError::UnknownJob {
+                name: name.chars().take(80).collect(),
+                nearest: nearest_few(name, known, 3).into_iter().map(str::to_owned).collect(),
+            }
+        })
+    }
+}
+
+/// Lists the jobs: those that have a module here, and those that ever had a task.
+#[utoipa::path(
+    get, path = "/v1/jobs", tag = "jobs",
+    responses((status = 200, description = "By name", body = JobList))
+)]
+pub(super) async fn list_jobs(State(api): State<Arc<Api>>) -> Result<Json<JobList>, ApiError> {
+    let known = Known::look(&api).await?;
+    Ok(Json(JobList { jobs: known.jobs(), paused: known.overview.paused }))
+}
+
+/// Shows a job with its manifest and its schemas.
+#[utoipa::path(
+    get, path = "/v1/jobs/{name}", tag = "jobs", params(openapi::JobPath),
+    responses((status = 200, description = "The job", body = Job))
+)]
+pub(super) async fn show_job(
+    State(api): State<Arc<Api>>,
+    NamedJob(name): NamedJob,
+) -> Result<Json<Job>, ApiError> {
+    let known = Known::look(&api).await?;
+    let name = known.find(&name)?;
+    let description = known.revision(&name).map(Revision::description);
+    Ok(Json(Job {
+        job: known.job(&name),
+        manifest: description.map(|description| description.manifest.to_json()),
+        payload_schema: description.and_then(|description| description.payload_schema.clone()),
+        result_schema: description.and_then(|description| description.result_schema.clone()),
+    }))
+}

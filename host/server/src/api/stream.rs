@@ -1,0 +1,76 @@
+//! Streams of server-sent events: how many there may be, how one shows that it lives, and how it ends with the host.
+
+use super::Api;
+use super::limits::{STREAM_KEEP_ALIVE, STREAMS_MAX};
+use super::problem::ApiError;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::unfold;
+use serde::Serialize;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::timeout;
+
+/// Where the events of a stream come from.
+pub(super) trait Source: Send + 'static {
+    /// Waits until there is something, and adds it to `events`. False if nothing will follow. Dropping the future loses
+    /// nothing.
+    fn read(&mut self, events: &mut VecDeque<Event>) -> impl Future<Output = bool> + Send;
+}
+
+/// A stream that is open.
+struct Open<S> {
+    source: S,
+    ready: VecDeque<Event>,
+    has_ended: bool,
+    stopping: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Opens a stream.
+///
+/// # Errors
+/// `rate_limited` if there are as many as there may be.
+pub(super) fn open(api: &Api, source: impl Source) -> Result<Response, ApiError> {
+    let place = Arc::clone(&api.streams).try_acquire_owned();
+    let place = place.map_err(|_| ApiError::TooManyStreams { allowed: STREAMS_MAX })?;
+    let stopping = api.stopping.clone();
+    let open = Open { source, ready: VecDeque::new(), has_ended: false, stopping, _place: place };
+    let events = unfold(open, |mut open| async move {
+        let event = open.next().await?;
+        Some((Ok::<_, Infallible>(event), open))
+    });
+    Ok(Sse::new(events).into_response())
+}
+
+/// An event of this kind.
+pub(super) fn event(kind: &str, data: &impl Serialize) -> Event {
+    // What goes over the wire can always be written as JSON.
+    Event::default().event(kind).data(serde_json::to_string(data).unwrap_or_default())
+}
+
+impl<S: Source> Open<S> {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.has_ended {
+                return None;
+            }
+            tokio::select! {
+                read = timeout(STREAM_KEEP_ALIVE, self.source.read(&mut self.ready)) => match read {
+                    Ok(goes_on) => self.has_ended = !goes_on,
+                    Err(_) => return Some(Event::default().comment("")),
+                },
+                _ = self.stopping.wait_for(|&stopping| stopping) => {
+                    self.has_ended = true;
+                    return Some(event("stopping", &serde_json::json!({})));
+                }
+            }
+        }
+    }
+}

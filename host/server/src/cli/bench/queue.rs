@@ -1,0 +1,103 @@
+//! `mainworker bench queue`.
+
+mod clients;
+mod latency;
+mod million;
+mod rates;
+mod startup;
+
+use super::figures::Figures;
+use crate::cli::HostArgs;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::host::Running;
+use crate::modules_folder::ModulesFolder;
+use crate::settings::{QueueSettings, ServerSettings, Settings};
+use clap::Args;
+use secrecy::SecretString;
+use std::path::Path;
+use tokio::runtime::Runtime;
+
+/// The token of the benchmark's own host, which nobody else reaches.
+const TOKEN: &str = "bench";
+/// The source that the benchmark asks as; `echo` lets it.
+const SOURCE: &str = "api";
+/// Turns of draining and of bare attempts; the median of each is the figure.
+const TURNS: usize = 3;
+
+/// Measures the queue around the sandbox: how many tasks a second come in, one by one, over HTTP and in batches; how many a
+/// second are run to their end; and how soon one begins. Tasks are `echo` with a payload of 200 bytes, on stores of the
+/// benchmark's own, written through to the disk at each commit. Takes about a minute and a half.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  mainworker bench queue --modules target/modules
+  mainworker bench queue --modules target/modules --json | jq '.drainPerSecond / .bareAttemptsPerSecond'")]
+pub struct QueueArgs {
+    #[command(flatten)]
+    host: HostArgs,
+    /// Also list tasks in a store with a million of them; takes a minute more
+    #[arg(long)]
+    million: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn queue(args: &QueueArgs) -> Result<ExitCode, Failure> {
+    let settings = Settings::load(args.host.settings.as_deref())?;
+    let folder = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
+    // Beside the data folder that is named, so that its disk is the one that is measured.
+    let scratch = match &args.host.data {
+        Some(data) => {
+            std::fs::create_dir_all(data).map_err(Failure::host)?;
+            tempfile::tempdir_in(data)
+        }
+        None => tempfile::tempdir(),
+    };
+    let scratch = scratch.map_err(|error| Failure::host(format!("making a folder: {error}")))?;
+    let runtime = Runtime::new().map_err(|error| Failure::host(format!("starting threads: {error}")))?;
+    let mut figures = Figures::default();
+    let path = |name: &str| scratch.path().join(name);
+
+    runtime.block_on(async {
+        rates::intake(&folder, &path("intake"), &mut figures).await?;
+        rates::drain(&folder, &path("drain"), &mut figures).await?;
+        rates::queue_only(&path("queue-only"), &mut figures).await?;
+        latency::start(&folder, &path("start"), &mut figures).await
+    })?;
+    startup::serving(&folder, &path("startup"), &mut figures)?;
+    if args.million {
+        runtime.block_on(million::listing(&path("million"), &mut figures))?;
+    }
+    figures.add("peakRssBytes", startup::peak_resident_bytes(), "the most memory that this process had, all of the above together");
+    figures.print(args.json, ("drained ÷ bare attempts", "drainPerSecond", "bareAttemptsPerSecond"))?;
+    Ok(ExitCode::Completed)
+}
+
+/// A host of the benchmark's own on a new store.
+async fn host(folder: &ModulesFolder, data_dir: &Path) -> Result<Running, Failure> {
+    Running::start(own_settings(), folder.clone(), data_dir).await
+}
+
+fn own_settings() -> Settings {
+    let server = ServerSettings {
+        token: Some(SecretString::from(TOKEN)),
+        source: Some(SOURCE.to_owned()),
+        roles: vec!["enqueue".to_owned(), "read".to_owned(), "operate".to_owned()],
+        ..ServerSettings::default()
+    };
+    // Room for all that the fastest machine can put in.
+    let queue = QueueSettings { tasks_max: u64::MAX, ..QueueSettings::default() };
+    Settings { server, queue, ..Settings::default() }
+}
+
+/// A payload of 200 bytes.
+fn payload() -> String {
+    let filler = "x".repeat(200 - r#"{"n":1,"text":""}"#.len());
+    format!(r#"{{"n":1,"text":"{filler}"}}"#)
+}
+
+/// An envelope for `echo`.
+fn envelope() -> String {
+    format!(r#"{{"configuration":{{}},"jobName":"echo","source":"{SOURCE}","jobPayload":{}}}"#, payload())
+}

@@ -1,0 +1,172 @@
+//! What the commands for a running host have in common: which host, with which token, and how its answers fail.
+//!
+//! They know the host through `mainworker_client` alone.
+
+mod bulk;
+mod filter;
+mod moment;
+mod table;
+
+pub(super) use bulk::{BulkArgs, Verb, all_matching, each};
+pub(super) use filter::FilterArgs;
+pub(super) use moment::{Moment, ahead, milliseconds, shown_ms, shown_since};
+pub(super) use table::{Align, Column, Row, TaskTable};
+
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::hints;
+use crate::terminal;
+use clap::Args;
+use mainworker_client::wire::Problem;
+use mainworker_client::{Client, ClientError};
+use mainworker_domain::lifecycle::Timestamp;
+use mainworker_domain::outcome::Outcome;
+use secrecy::SecretString;
+use serde::Serialize;
+use std::convert::Infallible;
+use std::env;
+use std::time::SystemTime;
+use tokio::runtime::Builder;
+
+/// Where a host listens unless it is told otherwise.
+const HOST: &str = "http://127.0.0.1:8080";
+
+/// Which host, and who asks.
+#[derive(Args, Clone, Debug)]
+pub struct RemoteArgs {
+    /// The host [default: the variable MAINWORKER_HOST, or http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL", help_heading = "Host")]
+    host: Option<String>,
+    /// Its token [default: the variable MAINWORKER_TOKEN, which is the better place: others on this machine can read a
+    /// command line]
+    #[arg(long, value_name = "TOKEN", value_parser = secret, help_heading = "Host")]
+    token: Option<SecretString>,
+}
+
+fn secret(text: &str) -> Result<SecretString, Infallible> {
+    Ok(SecretString::from(text))
+}
+
+impl RemoteArgs {
+    /// Runs what asks the host.
+    ///
+    /// # Errors
+    /// A URL or a token that cannot be used; what `ask` fails with.
+    pub(super) fn ask<T>(&self, ask: impl AsyncFnOnce(&Client) -> Result<T, Failure>) -> Result<T, Failure> {
+        let host = self.host.clone().or_else(|| variable("MAINWORKER_HOST"));
+        let token = self.token.clone().or_else(|| variable("MAINWORKER_TOKEN").map(SecretString::from));
+        // Connections are made inside the runtime.
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::host(format!("starting threads: {error}")))?;
+        let client = Client::new(host.as_deref().unwrap_or(HOST), token)?;
+        runtime.block_on(ask(&client))
+    }
+}
+
+/// A variable of the environment; one that is empty is as good as none.
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What time it is here, for ages and for times that are said as durations.
+pub(super) fn now() -> Timestamp {
+    Timestamp::from(SystemTime::now())
+}
+
+/// Prints an answer as JSON.
+pub(super) fn print_json(answer: &impl Serialize) -> Result<(), Failure> {
+    terminal::print(&json(answer)?)
+}
+
+/// An answer as JSON.
+pub(super) fn json(answer: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(answer).map_err(|error| Failure::host(format!("writing the answer: {error}")))
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let hint = hints::of_client(&error);
+        let (code, exit) = match &error {
+            ClientError::InvalidBase { .. } => ("host_url_invalid", ExitCode::Usage),
+            ClientError::InvalidToken => ("token_invalid", ExitCode::Usage),
+            ClientError::InvalidName { .. } => ("name_invalid", ExitCode::Usage),
+            ClientError::Authorities { .. } => ("authorities_unreadable", ExitCode::Unreachable),
+            ClientError::Unreachable { .. } => ("unreachable", ExitCode::Unreachable),
+            ClientError::Timeout { .. } => ("timeout", ExitCode::Unreachable),
+            ClientError::Unauthenticated { .. } => ("unauthenticated", ExitCode::Unreachable),
+            ClientError::RoleMissing { .. } => ("role_missing", ExitCode::Unreachable),
+            ClientError::NotAHost { .. } => ("not_a_host", ExitCode::Unreachable),
+            ClientError::TooLarge { .. } => ("answer_too_large", ExitCode::NotCompleted),
+            ClientError::Problem(problem) => return of_problem(problem, hint),
+        };
+        Self { code: code.to_owned(), exit, hint, ..Self::host(&error) }
+    }
+}
+
+fn of_problem(problem: &Problem, hint: Option<String>) -> Failure {
+    let exit = exit_of(problem);
+    let outcome = if exit == ExitCode::EnvelopeRejected { Outcome::Rejected } else { Outcome::HostError };
+    Failure {
+        code: problem.code.clone(),
+        message: problem.detail.clone(),
+        pointer: problem.pointer.clone(),
+        hint,
+        exit,
+        outcome,
+    }
+}
+
+fn exit_of(problem: &Problem) -> ExitCode {
+    match problem.code.as_str() {
+        // The same code is the answer to `pause`, which sends no envelope and so has no place in one.
+        "unknown_job" if problem.pointer.is_none() => ExitCode::NotCompleted,
+        "too_large"
+        | "malformed_json"
+        | "missing_field"
+        | "unknown_field"
+        | "wrong_type"
+        | "source_mismatch"
+        | "source_not_allowed"
+        | "unknown_job"
+        | "payload_invalid"
+        | "missing_configuration"
+        | "options_invalid"
+        | "idempotency_conflict"
+        | "unique_conflict"
+        | "rate_limited"
+        | "queue_full" => ExitCode::EnvelopeRejected,
+        "bad_filter" => ExitCode::Usage,
+        "module_unavailable" | "module_refused" => ExitCode::Refused,
+        "stopping" | "store_unavailable" | "timeout" => ExitCode::Unreachable,
+        _ => ExitCode::NotCompleted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_ends_the_program_as_scripts_expect() {
+        let problem = |code: &str, pointer: Option<&str>| Problem {
+            code: code.to_owned(),
+            pointer: pointer.map(str::to_owned),
+            ..Problem::default()
+        };
+        for (code, pointer, exit) in [
+            ("payload_invalid", Some("/jobPayload/n"), ExitCode::EnvelopeRejected),
+            ("unknown_job", Some("/jobName"), ExitCode::EnvelopeRejected),
+            ("queue_full", None, ExitCode::EnvelopeRejected),
+            ("unknown_job", None, ExitCode::NotCompleted),
+            ("unknown_task", None, ExitCode::NotCompleted),
+            ("not_cancellable", None, ExitCode::NotCompleted),
+            ("something_new", None, ExitCode::NotCompleted),
+            ("bad_filter", None, ExitCode::Usage),
+            ("stopping", None, ExitCode::Unreachable),
+        ] {
+            assert_eq!(exit_of(&problem(code, pointer)), exit, "{code}");
+        }
+    }
+}

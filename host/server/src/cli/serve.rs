@@ -1,0 +1,94 @@
+//! `mainworker serve`: the host as a service.
+
+use super::HostArgs;
+use crate::api;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::host::Running;
+use crate::modules_folder::ModulesFolder;
+use crate::process;
+use crate::settings::Settings;
+use crate::terminal;
+use clap::Args;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::sync::{Notify, watch};
+
+/// Where it listens unless it is told: reached from this machine alone.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Takes tasks over HTTP, keeps them in the data folder and runs them until it is asked to stop (SIGTERM or SIGINT). Then it
+/// begins no more, waits for those that run, hands the rest back to the queue and ends; asked twice, it ends at once.
+///
+/// Prints `listening on http://ADDR` when it is ready.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  mainworker serve
+  mainworker serve --settings /etc/mainworker.toml --data /var/lib/mainworker --listen 127.0.0.1:8080")]
+pub struct ServeArgs {
+    #[command(flatten)]
+    host: HostArgs,
+    /// Address and port [default: `[server] listen` of the settings, or 127.0.0.1:8080]; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    let settings = Settings::load(args.host.settings.as_deref())?;
+    let data_dir = args.host.data_dir().ok_or_else(|| {
+        let hint = "name a folder with `--data DIR`";
+        Failure::usage("data_dir_unknown", "finding the data folder: no flag and no home folder names one", hint)
+    })?;
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("host")
+        .build()
+        .map_err(|error| Failure::host(format!("starting threads: {error}")))?;
+    let ended = runtime.block_on(run(args, settings, &data_dir));
+    // What is left are connections that somebody keeps open, and reads of files that do not answer.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<ExitCode, Failure> {
+    let asked_to_stop = Arc::new(Notify::new());
+    let stop = Arc::clone(&asked_to_stop);
+    process::on_stop_signal(move || stop.notify_one());
+    // First of all: an address that is taken is known before anything is opened.
+    let listener = listen(args.listen, settings.server.listen.as_deref()).await?;
+    let address = listener.local_addr().map_err(|error| Failure::host(format!("listening: {error}")))?;
+    let grace = Duration::from_millis(settings.server.stop_grace_ms);
+    let folder = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
+    let running = Running::start(settings, folder, data_dir).await?;
+    let (stop_api, api_stops) = watch::channel(false);
+    let serving = tokio::spawn(api::serve(listener, Arc::clone(&running.host), api_stops));
+    terminal::print(&format!("listening on http://{address}"))?;
+
+    asked_to_stop.notified().await;
+    terminal::note("stopping: no more attempts begin, those that run may end");
+    running.drain(grace).await;
+    // Nobody waits for the answer any more if the API has ended by itself.
+    let _ = stop_api.send(true);
+    let served = serving.await;
+    running.close().await;
+    match served {
+        Ok(Ok(())) => Ok(ExitCode::Completed),
+        Ok(Err(error)) => Err(Failure::host(format!("serving HTTP: {error}"))),
+        Err(error) => Err(Failure::host(format!("serving HTTP: {error}"))),
+    }
+}
+
+async fn listen(flag: Option<SocketAddr>, setting: Option<&str>) -> Result<TcpListener, Failure> {
+    let address = flag.or_else(|| setting.and_then(|text| text.parse().ok())).unwrap_or(LISTEN);
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::usage(
+            "address_unusable",
+            format!("listening on {address}: {error}"),
+            "name another address with `--listen ADDR`; port 0 takes a free one",
+        )
+    })
+}

@@ -1,0 +1,95 @@
+//! For requests to a running host.
+
+use super::OPTIONS_EXAMPLE;
+use crate::access::Unauthenticated;
+use crate::api::problem::{ApiError, status_of};
+use mainworker_domain::lifecycle::{Refusal, State};
+use mainworker_domain::rejection::JsonProblem;
+use mainworker_domain::task_options::OptionError;
+
+/// For a request that is not answered with what it asked for.
+pub fn of_api(error: &ApiError) -> Option<String> {
+    Some(match error {
+        ApiError::Unauthenticated(Unauthenticated::Closed) => {
+            "add to the settings:\n[server]\ntoken = \"…\"\nsource = \"api\"\nroles = [\"enqueue\", \"read\"]"
+                .to_owned()
+        }
+        ApiError::Unauthenticated(Unauthenticated::Wrong) => {
+            "use the `token` under `[server]` in the settings of this host".to_owned()
+        }
+        ApiError::Unauthenticated(_) => {
+            "send the header `Authorization: Bearer TOKEN`; the commands take `--token` or `MAINWORKER_TOKEN`"
+                .to_owned()
+        }
+        ApiError::RoleMissing { needed, .. } => {
+            let role = needed.first()?.as_str();
+            format!("add `\"{role}\"` to `roles` under `[server]` in the settings of the host")
+        }
+        ApiError::NotFound { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+        ApiError::NotFound { nearest: None, .. } => "`/openapi.json` lists the paths".to_owned(),
+        ApiError::MethodNotAllowed { .. } => "the header `Allow` names the methods that it takes".to_owned(),
+        ApiError::BadFilter { .. } => return None,
+        ApiError::UnknownFilter { nearest: Some(nearest), .. }
+        | ApiError::UnknownField { nearest: Some(nearest), .. }
+        | ApiError::Options(OptionError::Unknown { nearest: Some(nearest), .. }) => {
+            format!("did you mean `{nearest}`?")
+        }
+        ApiError::UnknownFilter { nearest: None, .. } | ApiError::UnknownField { nearest: None, .. } => {
+            "remove it".to_owned()
+        }
+        ApiError::BadCursor => {
+            "begin again without a cursor; one is good for the query that gave it".to_owned()
+        }
+        ApiError::UnsupportedMediaType { .. } => {
+            "send JSON with the header `Content-Type: application/json`, not compressed".to_owned()
+        }
+        ApiError::TooLarge { unit: "tasks", .. } => "send several batches".to_owned(),
+        ApiError::TooLarge { .. } => "pass data in a mount and name it in the payload".to_owned(),
+        ApiError::Timeout { .. } => "send the body at once after the headers".to_owned(),
+        ApiError::BrokenOff => "send as many bytes as `Content-Length` says".to_owned(),
+        ApiError::MalformedJson(malformed) => match &malformed.problem {
+            JsonProblem::DuplicateKey { key } => format!("keep one `{key}` of the two"),
+            _ => "check the body with `jq .`".to_owned(),
+        },
+        ApiError::MissingField { field: "filter", .. } => {
+            r#"such a request is {"filter": {"job": "…"}, "preview": true}"#.to_owned()
+        }
+        ApiError::MissingField { field: "tasks", .. } => {
+            r#"a batch is {"tasks": [{"envelope": {…}, "options": {…}}]}"#.to_owned()
+        }
+        ApiError::MissingField { .. } => r#"a request is {"envelope": {…}, "options": {…}}"#.to_owned(),
+        ApiError::WrongType { .. } => "`/openapi.json` describes the request".to_owned(),
+        ApiError::Options(_) => OPTIONS_EXAMPLE.to_owned(),
+        ApiError::NotTaken(_) if status_of(error.code()).is_server_error() => {
+            "the log of the host says why".to_owned()
+        }
+        ApiError::NotTaken(failure) => return failure.hint.clone(),
+        ApiError::UnknownTask { .. } => {
+            "`mainworker list` lists tasks; those of other sources need the role `read`".to_owned()
+        }
+        ApiError::UnknownJob { nearest, .. } if !nearest.is_empty() => {
+            format!("did you mean `{}`?", nearest.join("` or `"))
+        }
+        ApiError::UnknownJob { .. } => "`GET /v1/jobs` lists the jobs".to_owned(),
+        ApiError::Refused { refusal: Refusal::NotCancellable { .. }, .. } => {
+            "it has ended already; `GET /v1/tasks/ID` says how".to_owned()
+        }
+        ApiError::Refused { refusal: Refusal::NotRetryable { state: State::Completed }, .. } => {
+            "it has its result; send a new task to run the job again".to_owned()
+        }
+        ApiError::Refused { refusal: Refusal::ConfigurationGone { .. }, .. } => {
+            "send a new task with its configuration".to_owned()
+        }
+        ApiError::Refused { .. } => "wait until it has ended, or cancel it first".to_owned(),
+        ApiError::UniqueConflict { .. } => "wait until that one has ended, or cancel it first".to_owned(),
+        ApiError::TooManyStreams { .. } => "close some, or try again later".to_owned(),
+        ApiError::Store(_) | ApiError::Stopping => {
+            "try again later, with the same idempotency key if it is a task".to_owned()
+        }
+        ApiError::TookTooLong { .. } => {
+            "look whether it was done; a task can be sent again with its idempotency key".to_owned()
+        }
+        ApiError::Host(_) => "this is a defect of the host: please report it with its log".to_owned(),
+        ApiError::OfBatch { problem, .. } => return of_api(problem),
+    })
+}

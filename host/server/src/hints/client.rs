@@ -1,0 +1,99 @@
+//! For answers of a running host, and for those that did not come.
+
+use mainworker_client::ClientError;
+use mainworker_client::wire::Problem;
+
+const WHICH_HOST: &str =
+    "`mainworker serve` starts one here; `--host URL` or `MAINWORKER_HOST` names another";
+
+/// For a request that did not bring what was asked for.
+pub fn of_client(error: &ClientError) -> Option<String> {
+    Some(match error {
+        ClientError::InvalidBase { .. } => {
+            "`--host URL` or `MAINWORKER_HOST` names the host: `http://` or `https://`, a name or an address, a port".to_owned()
+        }
+        ClientError::InvalidToken => {
+            "`--token` or `MAINWORKER_TOKEN` is the `token` under `[server]` in the settings of the host, on one line".to_owned()
+        }
+        ClientError::InvalidName { what: "the task id", .. } => {
+            "`mainworker list` shows the ids of tasks".to_owned()
+        }
+        ClientError::InvalidName { .. } => "`mainworker jobs` lists the jobs".to_owned(),
+        ClientError::Authorities { .. } => {
+            "install the system's certificate authorities, or name a file of them with `SSL_CERT_FILE`".to_owned()
+        }
+        ClientError::Unreachable { problem, .. } if problem.contains("certificate") => {
+            "if its authority is the company's own, `SSL_CERT_FILE=/…/authorities.pem` names it".to_owned()
+        }
+        ClientError::Unreachable { problem, .. } if problem.contains("corrupt message") => {
+            "what listens there may speak no TLS; try `http://`".to_owned()
+        }
+        ClientError::Unreachable { .. } => WHICH_HOST.to_owned(),
+        ClientError::Timeout { .. } => "the host may be busy, or something else may listen there; try again, or `--host URL`".to_owned(),
+        ClientError::Unauthenticated { hint: Some(hint), .. } | ClientError::RoleMissing { hint: Some(hint), .. } => {
+            hint.clone()
+        }
+        ClientError::Unauthenticated { hint: None, .. } => {
+            "`MAINWORKER_TOKEN` or `--token` is the `token` under `[server]` in the settings of the host".to_owned()
+        }
+        ClientError::RoleMissing { hint: None, .. } => {
+            "add the role to `roles` under `[server]` in the settings of the host".to_owned()
+        }
+        ClientError::NotAHost { .. } => format!("something else answers there; {WHICH_HOST}"),
+        ClientError::TooLarge { .. } => return None,
+        ClientError::Problem(problem) => return of_problem(problem),
+    })
+}
+
+/// The host knows best. Where it says nothing, or what only a program can do, there may be a command.
+fn of_problem(problem: &Problem) -> Option<String> {
+    if let Some(hint) = problem.hint.as_ref().filter(|hint| !hint.contains("`GET /")) {
+        return Some(hint.clone());
+    }
+    let hint = match problem.code.as_str() {
+        "unknown_job" => "`mainworker stats` lists the jobs of the host",
+        "unknown_task" => "`mainworker list` lists tasks; those that ended long ago are deleted",
+        "not_cancellable" => "it has ended already; `mainworker status ID` says how",
+        "not_retryable" => "`mainworker status ID` says how it stands",
+        "configuration_gone" => "send a new task with its configuration",
+        "queue_full" | "rate_limited" | "stopping" | "store_unavailable" => "try again later",
+        _ => return problem.hint.clone(),
+    };
+    Some(hint.to_owned())
+}
+
+/// For a task that may have been taken, though no answer said so.
+pub fn of_unsure_task(key: &str) -> String {
+    format!("the same command with `--idempotency-key {key}` makes sure of it, and of no second task")
+}
+
+/// For a task that goes on without anybody who waits for it.
+pub fn of_left_task(id: &str) -> String {
+    format!("the task goes on: `mainworker log -f {id}` follows it, `mainworker cancel {id}` stops it")
+}
+
+/// For many tasks that nobody confirmed.
+pub fn of_confirmation(verb: &str) -> String {
+    format!("`--yes` does it; to see them first, `mainworker list` takes the same filters as `{verb}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(code: &str, hint: Option<&str>) -> ClientError {
+        let hint = hint.map(str::to_owned);
+        ClientError::Problem(Box::new(Problem { code: code.to_owned(), hint, ..Problem::default() }))
+    }
+
+    #[test]
+    fn the_host_knows_best_unless_it_speaks_of_requests() {
+        let said = of_client(&problem("unknown_job", Some("did you mean `echo`?")));
+        assert_eq!(said.as_deref(), Some("did you mean `echo`?"));
+        let said = of_client(&problem("unknown_job", Some("`GET /v1/jobs` lists the jobs")));
+        assert_eq!(said.as_deref(), Some("`mainworker stats` lists the jobs of the host"));
+        let said = of_client(&problem("something_new", Some("`GET /v1/new` helps")));
+        assert_eq!(said.as_deref(), Some("`GET /v1/new` helps"), "where there is no command for it");
+        assert_eq!(of_client(&problem("something_new", None)), None);
+    }
+}

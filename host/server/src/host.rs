@@ -1,0 +1,209 @@
+//! The running host: the rooms that an envelope passes between the API and the sandbox, in one place.
+//!
+//! Whatever changes a task from outside goes through here, so that the store, the dispatch and whoever listens always hear
+//! of it together, in this order.
+
+mod running;
+
+pub use running::Running;
+
+use crate::access::{Access, Caller};
+use crate::events::Events;
+use crate::failure::Failure;
+use crate::followers::Followers;
+use crate::hints;
+use crate::intake::{Asked, Named, TaskIntake, rejection};
+use crate::job_modules::JobModules;
+use crate::metrics::Metrics;
+use mainworker_domain::event::Event;
+use mainworker_domain::job_name::JobName;
+use mainworker_domain::lifecycle::{Reason, State, Timestamp};
+use mainworker_domain::task_id::TaskId;
+use mainworker_queue::dispatch::Dispatch;
+use mainworker_queue::sqlite::SqliteStore;
+use mainworker_queue::store::{Store, StoreError};
+use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
+use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued, How, NewTask};
+use mainworker_queue::verbs::pause::Pause;
+use mainworker_queue::verbs::retry::{Retried, Retry};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+use tokio::task;
+
+/// Envelopes of a batch that are checked without handing them to another thread. Each takes some microseconds.
+const CHECKED_HERE_MAX: usize = 32;
+
+/// A host that serves.
+#[derive(Debug)]
+pub struct Host {
+    /// Who this is, for rows and pages.
+    pub name: String,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// Attempts at a time.
+    pub slots: usize,
+    /// Tasks that may be queued or running.
+    pub tasks_max: u64,
+    /// Where tasks live.
+    pub store: Arc<SqliteStore>,
+    /// What runs them.
+    pub dispatch: Dispatch,
+    /// Who is told.
+    pub events: Arc<Events>,
+    /// What is counted; an observer of the events.
+    pub metrics: Arc<Metrics>,
+    /// Who waits for news of a task; an observer of the events.
+    pub followers: Arc<Followers>,
+    /// The jobs.
+    pub modules: Arc<JobModules>,
+    /// Who may ask.
+    pub access: Access,
+    /// What makes tasks of envelopes.
+    pub intake: Arc<TaskIntake>,
+    /// Whether it was asked to stop.
+    pub stopping: AtomicBool,
+}
+
+/// Why nothing of a request was taken.
+#[derive(Debug)]
+pub struct NotTaken {
+    /// Which of its envelopes is to blame, from 0.
+    pub index: usize,
+    /// Why.
+    pub failure: Failure,
+}
+
+impl Host {
+    /// Takes tasks: all of them, or none.
+    ///
+    /// # Errors
+    /// The first that is not taken, or a store that cannot take any.
+    pub async fn enqueue(&self, caller: &Caller, asked: Vec<Asked>) -> Result<Vec<Enqueued>, NotTaken> {
+        let now = self.now();
+        let tasks = self.check(caller, asked, now).await.inspect_err(|not_taken| {
+            self.events.emit(Event::EnvelopeRejected {
+                code: not_taken.failure.code.clone(),
+                detail: not_taken.failure.message.clone(),
+                job: None,
+                source: Some(caller.source.clone()),
+            });
+        })?;
+        let named: Vec<Named> = tasks.iter().map(Named::of).collect();
+        let enqueue = Enqueue { tasks, now, open_max: self.tasks_max };
+        let enqueued = self.store.enqueue(enqueue).await.map_err(|error| match error {
+            EnqueueError::Refused { index, refusal } => {
+                let failure = match named.get(index) {
+                    Some(task) => Failure::from(rejection(refusal, task, named.len() as u64)),
+                    None => Failure::host("a task was refused that was not asked for"),
+                };
+                self.events.emit(Event::EnvelopeRejected {
+                    code: failure.code.clone(),
+                    detail: failure.message.clone(),
+                    job: named.get(index).map(|task| task.job.to_string()),
+                    source: Some(caller.source.clone()),
+                });
+                NotTaken { index, failure }
+            }
+            EnqueueError::Store(error) => NotTaken { index: 0, failure: self.store_failed(&error) },
+        })?;
+        self.dispatch.wake();
+        for (task, enqueued) in named.into_iter().zip(&enqueued) {
+            self.tell_enqueued(task.id, task.job, enqueued, &caller.source);
+        }
+        Ok(enqueued)
+    }
+
+    fn tell_enqueued(&self, id: TaskId, job: JobName, enqueued: &Enqueued, source: &str) {
+        match enqueued.how {
+            How::New | How::Replaced(_) => {}
+            How::Known | How::Existing => return,
+        }
+        if let How::Replaced(other) = enqueued.how {
+            let (job, state, reason) = (job.clone(), State::Cancelled, Reason::Cancelled);
+            self.events.emit(Event::TaskChanged { task_id: other, job, state, reason });
+        }
+        self.events.emit(Event::TaskEnqueued { task_id: id, job, source: source.to_owned() });
+    }
+
+    async fn check(&self, caller: &Caller, asked: Vec<Asked>, now: Timestamp) -> Result<Vec<NewTask>, NotTaken> {
+        let check = move |intake: &TaskIntake, caller: &Caller, asked: &[Asked]| {
+            let tasks = asked.iter().enumerate().map(|(index, asked)| {
+                intake.take(caller, asked, now).map_err(|failure| NotTaken { index, failure })
+            });
+            tasks.collect::<Result<Vec<_>, _>>()
+        };
+        if asked.len() <= CHECKED_HERE_MAX {
+            return check(&self.intake, caller, &asked);
+        }
+        let (intake, caller) = (Arc::clone(&self.intake), caller.clone());
+        let checked = task::spawn_blocking(move || check(&intake, &caller, &asked)).await;
+        checked.unwrap_or_else(|error| Err(NotTaken { index: 0, failure: Failure::host(error) }))
+    }
+
+    /// Cancels tasks, and tells the attempts of those that run.
+    ///
+    /// # Errors
+    /// A store that cannot write it down.
+    pub async fn cancel(&self, tasks: Vec<TaskId>) -> Result<Vec<Cancelled>, StoreError> {
+        let cancelled = self.store.cancel(Cancel { tasks: tasks.clone(), now: self.now() }).await?;
+        for (task_id, cancelled) in tasks.into_iter().zip(&cancelled) {
+            match *cancelled {
+                Cancelled::Requested { attempt } => self.dispatch.stop_attempt(task_id, attempt),
+                Cancelled::Now => self.tell_changed(task_id, State::Cancelled, Reason::Cancelled).await,
+                Cancelled::Already | Cancelled::Refused(_) | Cancelled::Unknown => {}
+            }
+        }
+        Ok(cancelled)
+    }
+
+    /// Gives tasks that ended a new life.
+    ///
+    /// # Errors
+    /// A store that cannot write it down.
+    pub async fn retry(&self, tasks: Vec<TaskId>, delay_ms: u64) -> Result<Vec<Retried>, StoreError> {
+        let retried = self.store.retry(Retry { tasks: tasks.clone(), delay_ms, now: self.now() }).await?;
+        self.dispatch.wake();
+        for (task_id, retried) in tasks.into_iter().zip(&retried) {
+            if *retried == Retried::Queued {
+                self.tell_changed(task_id, State::Queued, Reason::RetriedByHand).await;
+            }
+        }
+        Ok(retried)
+    }
+
+    /// Tells that a task changed, if anybody listens: its job has to be read for that.
+    async fn tell_changed(&self, task_id: TaskId, state: State, reason: Reason) {
+        if let Ok(Some(task)) = self.store.task(task_id).await {
+            self.events.emit(Event::TaskChanged { task_id, job: task.summary.job, state, reason });
+        }
+    }
+
+    /// Pauses or resumes a job, or everything.
+    ///
+    /// # Errors
+    /// A store that cannot write it down.
+    pub async fn pause(&self, job: Option<JobName>, paused: bool) -> Result<(), StoreError> {
+        self.store.pause(Pause { job: job.clone(), paused }).await?;
+        self.dispatch.wake();
+        self.events.emit(Event::Paused { job, paused });
+        Ok(())
+    }
+
+    /// A store that did not do what it was asked, for whoever asked.
+    pub fn store_failed(&self, error: &StoreError) -> Failure {
+        let code = "store_unavailable";
+        self.events.emit(Event::HostError { code: code.to_owned(), message: error.to_string() });
+        Failure { code: code.to_owned(), hint: Some(hints::of_store(error)), ..Failure::host(error) }
+    }
+
+    /// Whether it was asked to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        SystemTime::now().into()
+    }
+}

@@ -1,0 +1,234 @@
+//! How a host comes up and goes down.
+//!
+//! Up, in this order, and what fails ends it with nothing half-done: data folder and store (one host has it) → sealing key →
+//! attempts that a former host left behind are lost → sandbox → dispatch. Down: no more claims → running attempts end or are
+//! interrupted → upkeep → store.
+
+use super::Host;
+use crate::access::Access;
+use crate::cli::run::start_sandbox;
+use crate::door::Door;
+use crate::events::{Events, Observer};
+use crate::failure::Failure;
+use crate::followers::Followers;
+use crate::hints;
+use crate::intake::TaskIntake;
+use crate::job_modules::JobModules;
+use crate::metrics::Metrics;
+use crate::modules_folder::ModulesFolder;
+use crate::notify::{Notifier, notifier};
+use crate::sandbox_runner::SandboxRunner;
+use crate::sealing::Sealer;
+use crate::settings::{RetentionSettings, Settings};
+use crate::system_random::SystemRandom;
+use mainworker_domain::event::Event;
+use mainworker_domain::lifecycle::Timestamp;
+use mainworker_queue::dispatch::{Dispatch, DispatchOptions, OnEvent, SystemClock};
+use mainworker_queue::sqlite::{OpenError, SqliteStore};
+use mainworker_queue::store::Store;
+use mainworker_queue::upkeep::{Upkeep, UpkeepOptions};
+use mainworker_queue::verbs::prune::Retention;
+use mainworker_queue::verbs::rescue::Rescue;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
+use tokio::task;
+
+/// The name under which the store keeps what tells a wrong sealing key.
+const CHECK_NAME: &str = "sealing-check";
+/// Lost attempts that one transaction settles at the start.
+const RESCUED_AT_A_TIME: usize = 1_000;
+
+/// A host that runs, and what has to be stopped with it.
+#[derive(Debug)]
+pub struct Running {
+    /// The host.
+    pub host: Arc<Host>,
+    upkeep: Upkeep,
+}
+
+impl Running {
+    /// Starts a host on the data folder.
+    ///
+    /// # Errors
+    /// The first thing that cannot be had.
+    pub async fn start(mut settings: Settings, folder: ModulesFolder, data_dir: &Path) -> Result<Self, Failure> {
+        settings.check_mounts_apart(folder.path(), Some(data_dir))?;
+        settings.http.check()?;
+        let access = Access::of(&settings.server)?;
+        let (store, sealer) = open_store(data_dir).await?;
+        let name = host_name();
+        let metrics = Arc::new(Metrics::new());
+        let followers = Arc::new(Followers::default());
+        let (events, notifier) = told_of_events(&settings, &metrics, &followers, &name)?;
+        if let Some(notifier) = notifier {
+            tokio::spawn(notifier.run());
+        }
+        let told: OnEvent = {
+            let events = Arc::clone(&events);
+            Arc::new(move |event| events.emit(event))
+        };
+        rescue_all(&store, &told).await?;
+
+        let sandbox = Arc::new(start_sandbox(&settings.offer.ceilings, Some(data_dir.to_owned()))?);
+        let modules = Arc::new(JobModules::of(folder));
+        let door = Door::new(Arc::clone(&modules), settings.configuration.clone());
+        let intake = Arc::new(TaskIntake::new(door, Arc::clone(&sealer), settings.offer.ceilings.clone()));
+        let offer = Arc::new(std::mem::take(&mut settings.offer));
+        let runner =
+            Arc::new(SandboxRunner::new(sandbox, Arc::clone(&modules), Arc::clone(&intake), sealer, offer));
+        let clock = Arc::new(SystemClock::new());
+        let queue = &settings.queue;
+        let dispatch = Dispatch::start(
+            Arc::clone(&store),
+            Arc::clone(&runner),
+            DispatchOptions::new(&name, queue.slots, queue.memory_bytes_max),
+            Arc::clone(&clock) as _,
+            Arc::new(SystemRandom::start().map_err(Failure::host)?),
+            Arc::clone(&told),
+        );
+        let options = UpkeepOptions::new(retention(&settings.retention));
+        let upkeep = Upkeep::start(Arc::clone(&store), options, clock, told);
+        prepare_all(&runner, &modules);
+        let host = Host {
+            name,
+            started_at: SystemTime::now().into(),
+            slots: queue.slots,
+            tasks_max: queue.tasks_max,
+            store,
+            dispatch,
+            events,
+            metrics,
+            followers,
+            modules,
+            access,
+            intake,
+            stopping: AtomicBool::new(false),
+        };
+        Ok(Self { host: Arc::new(host), upkeep })
+    }
+
+    /// Begins no more attempts, and waits for those that run. After `grace` they are interrupted: their tasks go back to the
+    /// queue, and the attempt does not count.
+    pub async fn drain(&self, grace: Duration) {
+        self.host.stopping.store(true, Ordering::Relaxed);
+        self.host.dispatch.drain(grace).await;
+    }
+
+    /// Closes the store, unless somebody still reads from it: then it is closed with the process, and the next host makes up
+    /// for it. All that was answered is on the disk either way.
+    pub async fn close(self) {
+        let Self { host, upkeep } = self;
+        upkeep.stop().await;
+        // It may wait for the disk.
+        let closed = task::spawn_blocking(move || drop(host)).await;
+        if let Err(error) = closed {
+            tracing::error!(%error, "closing the store failed");
+        }
+    }
+}
+
+fn retention(settings: &RetentionSettings) -> Retention {
+    Retention {
+        completed_ms: settings.completed_ms,
+        failed_ms: settings.failed_ms,
+        cancelled_ms: settings.cancelled_ms,
+        expired_ms: settings.expired_ms,
+        store_bytes_max: settings.store_bytes_max,
+    }
+}
+
+/// The place where events are told, and what posts notices if somebody wants them.
+fn told_of_events(
+    settings: &Settings,
+    metrics: &Arc<Metrics>,
+    followers: &Arc<Followers>,
+    host: &str,
+) -> Result<(Arc<Events>, Option<Notifier>), Failure> {
+    let mut observers: Vec<Observer> = vec![metrics.observer(), followers.observer()];
+    let mut posting = None;
+    if let Some(notify) = &settings.notify {
+        let (notices, notifier) = notifier(notify, host).map_err(|error| {
+            let hint = "install the system's certificate authorities, such as the package `ca-certificates`";
+            Failure::usage("notify_unusable", format!("preparing `[notify] webhook`: {error}"), hint)
+        })?;
+        observers.push(notices.observer());
+        posting = Some(notifier);
+    }
+    Ok((Arc::new(Events::new(observers)), posting))
+}
+
+/// The store in the data folder, and what seals configuration in it.
+async fn open_store(data_dir: &Path) -> Result<(Arc<SqliteStore>, Arc<Sealer>), Failure> {
+    let store = SqliteStore::open(data_dir, SystemTime::now().into())
+        .map_err(|error| not_opened(&error))?;
+    // With the store in hand no other host makes a key at the same time.
+    let kept = store.kept(CHECK_NAME).await.map_err(Failure::host)?;
+    let sealer = Sealer::open(data_dir, kept.is_none())?;
+    let kept = match kept {
+        Some(kept) => kept,
+        None => store.keep(CHECK_NAME, &sealer.check_value()?).await.map_err(Failure::host)?,
+    };
+    if !sealer.made(&kept) {
+        return Err(Failure::usage(
+            "sealing_key_wrong",
+            format!("opening the store in `{}`: its configuration was sealed with another key", data_dir.display()),
+            "give the host the key that it had when the store was made",
+        ));
+    }
+    Ok((Arc::new(store), Arc::new(sealer)))
+}
+
+fn not_opened(error: &OpenError) -> Failure {
+    let code = match error {
+        OpenError::InUse { .. } => "store_in_use",
+        OpenError::NotADatabase { .. } | OpenError::AnotherProgram { .. } => "store_foreign",
+        OpenError::NewerSchema { .. } => "store_newer",
+        OpenError::Damaged { .. } => "store_damaged",
+        OpenError::ReadOnly { .. } => "store_read_only",
+        OpenError::Full { .. } => "store_full",
+        OpenError::Failed { .. } => "store_unusable",
+    };
+    Failure::usage(code, error, hints::of_open_store(error))
+}
+
+/// Settles what a former host left running: it had the store to itself, as this one has now.
+async fn rescue_all(store: &SqliteStore, told: &OnEvent) -> Result<(), Failure> {
+    loop {
+        let rescue = Rescue {
+            leases_until: Timestamp::MAX,
+            tasks_max: RESCUED_AT_A_TIME,
+            now: SystemTime::now().into(),
+        };
+        let rescued = store.rescue(rescue).await.map_err(Failure::host)?;
+        for rescued in &rescued {
+            let (state, reason) = (rescued.transition.next.state(), rescued.transition.reason);
+            let (task_id, job) = (rescued.held.task, rescued.job.clone());
+            tracing::warn!(task = %task_id, %job, %state, "an attempt was lost with its host");
+            told(Event::TaskChanged { task_id, job, state, reason });
+        }
+        if rescued.len() < RESCUED_AT_A_TIME {
+            return Ok(());
+        }
+    }
+}
+
+/// Compiles what is not compiled yet, beside everything else.
+fn prepare_all(runner: &Arc<SandboxRunner>, modules: &Arc<JobModules>) {
+    let (runner, modules) = (Arc::clone(runner), Arc::clone(modules));
+    tokio::spawn(async move {
+        for job in modules.names() {
+            if let Err(failure) = runner.prepare(&job).await {
+                tracing::warn!(%job, code = failure.code, problem = failure.message, "a module cannot be used");
+            }
+        }
+    });
+}
+
+/// The name of this machine.
+fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "host".to_owned() } else { name.trim().to_owned() }
+}
