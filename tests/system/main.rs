@@ -14,6 +14,9 @@ mod finished;
 /// A host in a world of its own, and how it is called.
 #[cfg(test)]
 mod host;
+/// A client of HTTP, for requests of any kind.
+#[cfg(test)]
+mod http;
 /// The jobs: those of `jobs-wasm`, built by the binary, and the probes of `tests/guests` under any manifest.
 #[cfg(test)]
 mod jobs;
@@ -23,6 +26,9 @@ mod odd_modules;
 /// The services that jobs call, with real sockets.
 #[cfg(test)]
 mod services;
+/// A host that serves.
+#[cfg(test)]
+mod serving;
 
 // `mainworker run`, from good input to bad.
 
@@ -68,6 +74,12 @@ mod origins;
 /// Tasks that a job asks for.
 #[cfg(test)]
 mod scheduled;
+
+// The host as a service.
+
+/// The HTTP API.
+#[cfg(test)]
+mod api;
 
 // Making jobs and modules.
 

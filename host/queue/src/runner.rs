@@ -12,11 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Runs attempts.
 pub trait Runner: Send + Sync + 'static {
-    /// Runs one attempt to its end. Never an error: whatever goes wrong is an end with its own word. If `live` is told to
-    /// stop, before or while it runs, it ends soon.
+    /// Runs one attempt to its end. Never an error: whatever goes wrong is an end with its own word; a panic is made one. If
+    /// `live` is told to stop, before or while it runs, it ends soon.
     fn run(&self, task: ClaimedTask, live: Arc<Live>) -> impl Future<Output = Ended> + Send;
 
-    /// Polls what drives attempts, one after the other, where attempts are best polled.
+    /// Polls what drives attempts, one after the other, where attempts are best polled. There is one driver a slot; each ends
+    /// when its dispatch does.
     fn spawn(&self, driver: impl Future<Output = ()> + Send + 'static);
 }
 
@@ -48,7 +49,7 @@ pub enum StopReason {
     Cancelled,
     /// The host is stopping.
     Interrupted,
-    /// It lost its lease: whatever it does counts for nothing.
+    /// It lost its lease, or could not keep it in time: somebody else may run its task by now.
     Stale,
 }
 
@@ -100,11 +101,6 @@ impl Live {
         unrecorded.first_line =
             taken.first_line.saturating_add(u32::try_from(taken.lines.len()).unwrap_or(u32::MAX));
         Some(taken)
-    }
-
-    /// The number of the first line that nobody took to record it.
-    pub fn next_line(&self) -> u32 {
-        self.unrecorded().first_line
     }
 
     /// Asks for the stop. The first wish counts.

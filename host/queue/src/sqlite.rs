@@ -9,6 +9,7 @@
 
 mod begin;
 mod change;
+mod checkpoint;
 mod end;
 mod failure;
 mod intake;
@@ -17,6 +18,8 @@ mod list;
 mod lock;
 mod open;
 mod operate;
+#[cfg(test)]
+mod plans;
 mod read;
 mod readers;
 mod retention;
@@ -24,6 +27,7 @@ mod rows;
 mod schema;
 mod session;
 mod sql;
+mod streams;
 mod writer;
 
 pub use open::OpenError;
@@ -68,9 +72,18 @@ impl SqliteStore {
     /// # Errors
     /// See [`OpenError`]. What is there and is not ours, not whole or not known is left as it is.
     pub fn open(folder: &Path, now: Timestamp) -> Result<Self, OpenError> {
+        Self::open_bounded(folder, now, None)
+    }
+
+    /// Opens a store whose file cannot have more than so many pages, to test what happens on a disk that is full.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    #[doc(hidden)]
+    pub fn open_bounded(folder: &Path, now: Timestamp, pages_max: Option<u32>) -> Result<Self, OpenError> {
         open::make_folder(folder)?;
         let lock = FolderLock::take(folder)?;
-        let connection = open::open_writer(folder, now)?;
+        let connection = open::open_writer(folder, now, pages_max)?;
         let path = folder.join(open::DATABASE_FILE);
         let known =
             Known::load(&Session::new(&connection)).map_err(|failure| failure.to_open_error(&path))?;
@@ -85,7 +98,8 @@ impl SqliteStore {
     /// # Errors
     /// See [`StoreError`].
     pub async fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.writer.ask("read a kept value", 1, name.to_owned(), |writing, name| writing.kept(name)).await
+        let name = name.to_owned();
+        self.readers.ask("read a kept value", move |session| read::kept(session, &name)).await
     }
 
     /// Keeps a small value under a name, unless there is one; answers the one that is there.

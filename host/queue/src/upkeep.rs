@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// Tasks in one step of either kind: about a millisecond of writing.
 const STEP_TASKS_MAX: usize = 200;
 /// A round of deleting is followed by a rest of at least so many times its own length, so that with many tasks it does not
 /// go on all the time.
-const REST_FACTOR: u64 = 5;
+const REST_FACTOR: u32 = 5;
 
 /// How often what is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl<S: Store> Worker<S> {
                 });
             }
             let wait_ms = if full { self.options.pause_ms } else { self.options.expire_ms };
-            if self.is_stopped_within(wait_ms).await {
+            if self.is_stopped_within(Duration::from_millis(wait_ms)).await {
                 return;
             }
         }
@@ -117,7 +117,7 @@ impl<S: Store> Worker<S> {
 
     async fn prune(mut self) {
         loop {
-            let began = self.clock.steady();
+            let began = Instant::now();
             let mut after = Some(0);
             while let Some(place) = after {
                 let prune = Prune {
@@ -128,13 +128,13 @@ impl<S: Store> Worker<S> {
                 };
                 let answer = self.store.prune(prune).await;
                 after = self.tell_trouble(answer).and_then(|pruned| pruned.next);
-                if after.is_some() && self.is_stopped_within(self.options.pause_ms).await {
+                let pause = Duration::from_millis(self.options.pause_ms);
+                if after.is_some() && self.is_stopped_within(pause).await {
                     return;
                 }
             }
-            let took_ms = self.clock.steady().ms_since(began);
-            let rest_ms = self.options.round_ms.max(REST_FACTOR * took_ms);
-            if self.is_stopped_within(rest_ms).await {
+            let rest = Duration::from_millis(self.options.round_ms).max(began.elapsed() * REST_FACTOR);
+            if self.is_stopped_within(rest).await {
                 return;
             }
         }
@@ -159,12 +159,12 @@ impl<S: Store> Worker<S> {
     }
 
     /// Waits. True as soon as nothing more is to be done.
-    async fn is_stopped_within(&mut self, wait_ms: u64) -> bool {
+    async fn is_stopped_within(&mut self, wait: Duration) -> bool {
         tokio::select! {
             biased;
             // An error says that the handle is gone.
             _ = self.stopped.wait_for(|&stopped| stopped) => true,
-            () = sleep(Duration::from_millis(wait_ms)) => false,
+            () = sleep(wait) => false,
         }
     }
 }

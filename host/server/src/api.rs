@@ -43,8 +43,8 @@ use limits::{BODIES_BYTES_MAX, STREAMS_MAX};
 use mainworker_domain::nearest::nearest;
 use problem::ApiError;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, LazyLock};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -114,7 +114,7 @@ fn routes() -> Vec<(Endpoint, Handler)> {
         row("POST", "/v1/tasks/batch", ENQUEUE, post(enqueue::enqueue_batch)),
         row("GET", "/v1/tasks", ANYBODY, get(tasks::list_tasks)),
         row("GET", "/v1/tasks/{id}", ANYBODY, get(tasks::show_task)),
-        streaming("GET", "/v1/tasks/{id}/log", ANYBODY, get(log::read_log)),
+        row("GET", "/v1/tasks/{id}/log", ANYBODY, get(log::read_log)),
         row("POST", "/v1/tasks/{id}/cancel", ENQUEUE_OR_OPERATE, post(cancel::cancel_task)),
         row("POST", "/v1/tasks/{id}/retry", OPERATE, post(retry::retry_task)),
         row("POST", "/v1/tasks/cancel", OPERATE, post(bulk::cancel_many)),
@@ -126,7 +126,7 @@ fn routes() -> Vec<(Endpoint, Handler)> {
         row("POST", "/v1/pause", OPERATE, post(pause::pause_all)),
         row("POST", "/v1/resume", OPERATE, post(pause::resume_all)),
         row("GET", "/v1/stats", READ, get(stats::stats)),
-        streaming("GET", "/v1/events", READ, get(events::follow_events)),
+        row("GET", "/v1/events", READ, get(events::follow_events)),
         row("GET", "/healthz", NOTHING, get(health::alive)),
         row("GET", "/readyz", NOTHING, get(health::ready)),
         row("GET", "/metrics", READ, get(health::metrics)),
@@ -135,18 +135,12 @@ fn routes() -> Vec<(Endpoint, Handler)> {
 }
 
 fn row(method: &'static str, path: &'static str, needs: Needs, handler: Handler) -> (Endpoint, Handler) {
-    (Endpoint { method, path, needs, streams: false }, handler)
+    (Endpoint { method, path, needs }, handler)
 }
 
-/// A row whose answer may go on for ever.
-fn streaming(
-    method: &'static str,
-    path: &'static str,
-    needs: Needs,
-    handler: Handler,
-) -> (Endpoint, Handler) {
-    (Endpoint { method, path, needs, streams: true }, handler)
-}
+/// The paths that there are, to propose one to whoever mistypes it.
+static PATHS: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| routes().into_iter().map(|(endpoint, _)| endpoint.path).collect());
 
 fn router(api: &Arc<Api>) -> Router {
     let mut router = Router::new();
@@ -164,8 +158,7 @@ fn router(api: &Arc<Api>) -> Router {
 }
 
 fn not_found(api: &Api, uri: &Uri) -> Response {
-    let known: Vec<&'static str> = routes().into_iter().map(|(endpoint, _)| endpoint.path).collect();
-    let nearest = nearest(uri.path(), known);
+    let nearest = nearest(uri.path(), PATHS.iter().copied());
     other(api, ApiError::NotFound { path: shortened(uri.path()), nearest })
 }
 

@@ -63,7 +63,8 @@ impl Door {
     ) -> Result<Admitted, Failure> {
         let unusable = |problem: String| {
             let hint = "mend that file, or its permissions";
-            let failure = Failure::usage("settings_invalid", format!("reading the configuration: {problem}"), hint);
+            let failure =
+                Failure::usage("settings_invalid", format!("reading the configuration: {problem}"), hint);
             // For an attempt it is the host's own trouble, and the next one may find it mended.
             Failure { outcome: Outcome::HostError, ..failure }
         };

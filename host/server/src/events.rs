@@ -83,7 +83,18 @@ impl Stamped {
                 json!({ "taskId": task_id.to_string(), "job": job.as_str(), "attempt": attempt })
             }
             Event::AttemptSaid { task_id } => json!({ "taskId": task_id.to_string() }),
-            Event::AttemptEnded { task_id, job, attempt, outcome, code, message, wait_ms, run_ms, state, reason } => {
+            Event::AttemptEnded {
+                task_id,
+                job,
+                attempt,
+                outcome,
+                code,
+                message,
+                wait_ms,
+                run_ms,
+                state,
+                reason,
+            } => {
                 json!({
                     "taskId": task_id.to_string(),
                     "job": job.as_str(),

@@ -75,10 +75,10 @@ pub fn of_rejection(rejection: &Rejection) -> String {
         Rejection::SourceMismatch { source_name, .. } => {
             format!("write `\"source\": \"{source_name}\"`, or use the token of the other source")
         }
-        Rejection::Options(OptionError::Unknown { nearest: Some(nearest), .. }) => format!("did you mean `{nearest}`?"),
-        Rejection::Options(_) => {
-            OPTIONS_EXAMPLE.to_owned()
+        Rejection::Options(OptionError::Unknown { nearest: Some(nearest), .. }) => {
+            format!("did you mean `{nearest}`?")
         }
+        Rejection::Options(_) => OPTIONS_EXAMPLE.to_owned(),
         Rejection::IdempotencyConflict { .. } => {
             "use a new key for new content; repeat a request as it was".to_owned()
         }
@@ -115,21 +115,30 @@ fn missing_key(key: &str, from: KeySource, secret: bool) -> String {
 pub fn of_open_store(error: &OpenError) -> String {
     match error {
         OpenError::InUse { pid: Some(pid), .. } => {
-            format!("ask that host over HTTP, stop it with `kill {pid}`, or name another folder with `--data DIR`")
+            format!(
+                "ask that host over HTTP, stop it with `kill {pid}`, or name another folder with `--data DIR`"
+            )
         }
         OpenError::InUse { pid: None, .. } => "name another folder with `--data DIR`".to_owned(),
         OpenError::NotADatabase { .. } | OpenError::AnotherProgram { .. } => {
             "name another folder with `--data DIR`; that file is left as it is".to_owned()
         }
-        OpenError::NewerSchema { .. } => "run the version of `mainworker` that wrote it, or a newer one".to_owned(),
+        OpenError::NewerSchema { .. } => {
+            "run the version of `mainworker` that wrote it, or a newer one".to_owned()
+        }
         OpenError::Damaged { path, .. } => format!(
             "keep a copy of the folder; `sqlite3 {} .recover` saves what can be read, a backup is better",
             path.display()
         ),
         OpenError::ReadOnly { path, .. } => {
-            format!("make `{}` writable for the host, or name another folder with `--data DIR`", path.display())
+            format!(
+                "make `{}` writable for the host, or name another folder with `--data DIR`",
+                path.display()
+            )
         }
-        OpenError::Full { .. } => "free some space there, or name another folder with `--data DIR`".to_owned(),
+        OpenError::Full { .. } => {
+            "free some space there, or name another folder with `--data DIR`".to_owned()
+        }
         OpenError::Failed { .. } => "check the folder, or name another with `--data DIR`".to_owned(),
     }
 }
@@ -234,6 +243,10 @@ pub fn of_attempt(
     owner: Option<&str>,
     runbook: Option<&str>,
 ) -> Option<String> {
+    if matches!(attempt.end, AttemptEnd::Cancelled | AttemptEnd::Interrupted) {
+        // Nothing went wrong.
+        return None;
+    }
     of_end(&attempt.end, job)
         .or_else(|| of_denials(&attempt.denials))
         .or_else(|| of_unanswered(&attempt.unanswered))

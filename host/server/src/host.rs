@@ -126,7 +126,12 @@ impl Host {
         self.events.emit(Event::TaskEnqueued { task_id: id, job, source: source.to_owned() });
     }
 
-    async fn check(&self, caller: &Caller, asked: Vec<Asked>, now: Timestamp) -> Result<Vec<NewTask>, NotTaken> {
+    async fn check(
+        &self,
+        caller: &Caller,
+        asked: Vec<Asked>,
+        now: Timestamp,
+    ) -> Result<Vec<NewTask>, NotTaken> {
         let check = move |intake: &TaskIntake, caller: &Caller, asked: &[Asked]| {
             let tasks = asked.iter().enumerate().map(|(index, asked)| {
                 intake.take(caller, asked, now).map_err(|failure| NotTaken { index, failure })

@@ -84,8 +84,14 @@ impl TaskIntake {
         let configuration = admitted.kept().map(|kept| self.sealer.seal(id, kept)).transpose()?;
         let revision = Arc::clone(admitted.revision());
         let (payload, _) = admitted.into_parts();
-        let draft =
-            Draft { id, revision: &revision, source: &caller.source, payload, options: &asked.options, fingerprint };
+        let draft = Draft {
+            id,
+            revision: &revision,
+            source: &caller.source,
+            payload,
+            options: &asked.options,
+            fingerprint,
+        };
         Ok(NewTask { configuration, ..self.task(draft, now) })
     }
 

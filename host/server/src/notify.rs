@@ -50,9 +50,8 @@ const POSTS_MAX: u32 = 20;
 pub fn notice_of(event: &Event) -> Option<Notice> {
     match event {
         Event::EnvelopeRejected { .. } => Some(Notice::Rejected),
-        Event::AttemptEnded { state: State::Failed, .. } | Event::TaskChanged { state: State::Failed, .. } => {
-            Some(Notice::Failed)
-        }
+        Event::AttemptEnded { state: State::Failed, .. }
+        | Event::TaskChanged { state: State::Failed, .. } => Some(Notice::Failed),
         Event::AttemptEnded { outcome: Outcome::HostError, .. } | Event::HostError { .. } => {
             Some(Notice::HostError)
         }

@@ -31,7 +31,7 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio::task;
 
 /// Runs attempts in a sandbox.
@@ -101,9 +101,8 @@ impl SandboxRunner {
     /// The module that is to run: the one of the task's revision, or the newest if its job wants that.
     async fn chosen(&self, task: &ClaimedTask) -> Result<Arc<Module>, Failure> {
         let pinned = self.module(&task.job, task.revision).await;
-        let wants_newest = |module: &Arc<Module>| {
-            module.revision().manifest().run.revision == RevisionChoice::Newest
-        };
+        let wants_newest =
+            |module: &Arc<Module>| module.revision().manifest().run.revision == RevisionChoice::Newest;
         match &pinned {
             Ok(module) if !wants_newest(module) => return pinned,
             _ => {}
@@ -116,24 +115,20 @@ impl SandboxRunner {
         self.module(&task.job, current.digest()).await
     }
 
-    async fn request(&self, task: &ClaimedTask, live: &Arc<Live>) -> Result<(AttemptRequest, Option<Arc<AttemptIntake>>), Failure> {
+    async fn request(
+        &self,
+        task: &ClaimedTask,
+        live: &Arc<Live>,
+        stop: Arc<Stop>,
+    ) -> Result<(AttemptRequest, Option<Arc<AttemptIntake>>), Failure> {
         let module = self.chosen(task).await?;
         let admitted = self.admit(task, &module)?;
         let manifest = module.revision().manifest();
-        let granted =
-            capabilities::check(manifest, Some(admitted.configuration()), &self.offer).map_err(refused_grant)?;
-        let intake =
-            (!manifest.grants.schedule.is_empty()).then(|| Arc::new(AttemptIntake::new(Arc::clone(&self.intake))));
+        let granted = capabilities::check(manifest, Some(admitted.configuration()), &self.offer)
+            .map_err(refused_grant)?;
+        let intake = (!manifest.grants.schedule.is_empty())
+            .then(|| Arc::new(AttemptIntake::new(Arc::clone(&self.intake))));
         let limits = lower_wall(&granted.limits, task.timeout_ms);
-        let stop = Arc::new(Stop::default());
-        let stopped = Arc::clone(&stop);
-        live.when_stopped(move |reason| {
-            stopped.request(match reason {
-                StopReason::Cancelled => attempt::StopReason::Cancel,
-                // What a stale attempt ends as counts for nothing.
-                StopReason::Interrupted | StopReason::Stale => attempt::StopReason::Interrupt,
-            });
-        });
         let (payload, configuration) = admitted.into_parts();
         let request = AttemptRequest {
             module,
@@ -170,22 +165,27 @@ impl SandboxRunner {
 impl Runner for SandboxRunner {
     async fn run(&self, task: ClaimedTask, live: Arc<Live>) -> Ended {
         let started_at = Timestamp::from(SystemTime::now());
-        if let Some(reason) = live.stop_requested() {
-            let end = match reason {
-                StopReason::Cancelled => AttemptEnd::Cancelled,
-                StopReason::Interrupted | StopReason::Stale => AttemptEnd::Interrupted,
-            };
-            let error = end.code().map(|code| AttemptError {
-                code: code.to_owned(),
-                message: end.message(),
-                hint: None,
+        let (stop, stopped) = (Arc::new(Stop::default()), Arc::new(Notify::new()));
+        let (wish, wished) = (Arc::clone(&stop), Arc::clone(&stopped));
+        live.when_stopped(move |reason| {
+            wish.request(match reason {
+                StopReason::Cancelled => attempt::StopReason::Cancel,
+                // What a stale attempt ends as counts for nothing.
+                StopReason::Interrupted | StopReason::Stale => attempt::StopReason::Interrupt,
             });
-            return without_attempt(Ending::from(&end), error, started_at);
-        }
-        match self.request(&task, &live).await {
+            wished.notify_one();
+        });
+        // A module may have to be compiled first, which goes on for whoever wants it next.
+        let request = tokio::select! {
+            biased;
+            () = stopped.notified() => return not_begun(live.stop_requested(), started_at),
+            request = self.request(&task, &live, stop) => request,
+        };
+        match request {
             Ok((request, intake)) => {
                 let revision = Arc::clone(request.module.revision());
-                let mounts = request.granted.mounts.iter().map(|mount| mount.name().to_owned()).collect::<Vec<_>>();
+                let mounts =
+                    request.granted.mounts.iter().map(|mount| mount.name().to_owned()).collect::<Vec<_>>();
                 let mut report = self.sandbox.attempt(request).await;
                 let finished_at = Timestamp::from(SystemTime::now());
                 let asked = std::mem::take(&mut report.scheduled);
@@ -235,6 +235,17 @@ fn ended(
         _ => None,
     };
     Ended { ending, started_at, finished_at, usage: report.usage, result, error, log: report.log, asked }
+}
+
+/// A task that nobody wanted any more before its attempt could begin.
+fn not_begun(reason: Option<StopReason>, started_at: Timestamp) -> Ended {
+    let end = match reason {
+        Some(StopReason::Cancelled) => AttemptEnd::Cancelled,
+        Some(StopReason::Interrupted | StopReason::Stale) | None => AttemptEnd::Interrupted,
+    };
+    let error =
+        end.code().map(|code| AttemptError { code: code.to_owned(), message: end.message(), hint: None });
+    without_attempt(Ending::from(&end), error, started_at)
 }
 
 /// Nobody is left to mend an envelope that is not taken any more, so the attempt is refused rather than rejected.

@@ -70,7 +70,9 @@ impl Sealer {
             }
             Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
                 let mode = metadata.permissions().mode() & 0o777;
-                return Err(unreadable(&format!("found mode {mode:03o}, expected 600: others could read it")));
+                return Err(unreadable(&format!(
+                    "found mode {mode:03o}, expected 600: others could read it"
+                )));
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound && is_new => {
@@ -79,7 +81,9 @@ impl Sealer {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(Failure::usage(
                     "sealing_key_gone",
-                    format!("reading the sealing key {place}: it is not there, and the store beside it was sealed with one"),
+                    format!(
+                        "reading the sealing key {place}: it is not there, and the store beside it was sealed with one"
+                    ),
                     format!("put the file back, or give the key in `{KEY_VARIABLE}`"),
                 ));
             }
@@ -192,7 +196,9 @@ fn derived(key: &SecretBox<[u8; KEY_BYTES]>, purpose: &[u8]) -> SecretBox<[u8; K
 /// Makes a key file, whole or not at all.
 fn make(path: &Path) -> std::io::Result<()> {
     let mut key = SecretBox::new(Box::new([0; KEY_BYTES]));
-    SysRng.try_fill_bytes(secrecy::ExposeSecretMut::expose_secret_mut(&mut key)).map_err(std::io::Error::other)?;
+    SysRng
+        .try_fill_bytes(secrecy::ExposeSecretMut::expose_secret_mut(&mut key))
+        .map_err(std::io::Error::other)?;
     let text = SecretString::from(format!("{}\n", STANDARD.encode(key.expose_secret())));
     let temporary = path.with_extension("key.new");
     // One that was left by a start that did not come to its end.
@@ -223,7 +229,10 @@ mod tests {
         assert!(!sealed.windows(6).any(|bytes| bytes == b"canary"));
         assert_eq!(sealer(1).open_sealed(TASK, &sealed).unwrap().expose_secret(), secret.expose_secret());
         assert_ne!(sealed, sealer(1).seal(TASK, &secret).unwrap(), "a nonce is used once");
-        assert!(sealer(1).open_sealed(TaskId::from_bytes([8; 16]), &sealed).is_err(), "moved to another task");
+        assert!(
+            sealer(1).open_sealed(TaskId::from_bytes([8; 16]), &sealed).is_err(),
+            "moved to another task"
+        );
         assert!(sealer(2).open_sealed(TASK, &sealed).is_err(), "another key");
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();

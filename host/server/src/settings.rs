@@ -510,9 +510,11 @@ fn read_notify(value: &Value) -> Result<NotifySettings, TableError> {
     let table = Table::open(value, "notify", &["webhook", "secret", "on"])?;
     // Neither the URL nor the secret is shown: both let others post.
     let expected = "expected a URL such as `https://hooks.example.com/mainworker`";
-    let webhook = table.required_string("webhook")?.parse::<http::Uri>().ok().filter(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
-    });
+    let webhook = table
+        .required_string("webhook")?
+        .parse::<http::Uri>()
+        .ok()
+        .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some());
     let secret = table.required_string("secret")?;
     let secret = secret.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
     let secret = secret.filter(|bytes| bytes.len() >= 24).ok_or_else(|| {

@@ -23,6 +23,8 @@ pub fn start_diagnostics() {
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // It would say on stderr that stderr cannot be written, and panic where it says so: a full disk with the log on it.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .try_init();
     // A second start in one process, as in tests, changes nothing.

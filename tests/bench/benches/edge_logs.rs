@@ -124,7 +124,7 @@ impl Twins {
             payload: Self::payload(file),
             configuration: Configuration::new(),
             granted: capabilities::check(self.module.revision().manifest(), None, &self.offer).unwrap(),
-            events: None,
+            listener: None,
             stop: Arc::default(),
         };
         match self.runtime.block_on(self.sandbox.attempt(request)).end {

@@ -1,9 +1,10 @@
 //! Runs the steps in order, times them, stops at the first that fails, and prints the table.
 
 use crate::console::{Console, Tone};
-use crate::steps::{STEPS, Step};
+use crate::steps::{STEPS, Step, StepOption};
 use crate::workspace::Workspace;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What a step has in hand.
@@ -13,6 +14,18 @@ pub struct Gate {
     pub workspace: Workspace,
     /// Where it reports.
     pub console: Console,
+    /// What steps were told, by flag.
+    pub told: Told,
+}
+
+/// Numbers that options were given with, by flag.
+pub type Told = BTreeMap<&'static str, u32>;
+
+impl Gate {
+    /// What the option was given with, or its default.
+    pub fn number_of(&self, option: &StepOption) -> u32 {
+        self.told.get(option.flag).copied().unwrap_or(option.default)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +38,8 @@ enum Ending {
 /// What `cargo gate` was asked to do.
 #[derive(Debug)]
 pub enum Request {
-    /// Run these, in the order of the table.
-    Run(Vec<&'static Step>),
+    /// Run these, in the order of the table, told these numbers.
+    Run(Vec<&'static Step>, Told),
     /// Print the table.
     List,
     /// Print how it is used.
@@ -36,25 +49,61 @@ pub enum Request {
 /// Reads the command line.
 pub fn request(args: &[String]) -> Result<Request> {
     let mut wanted = Vec::new();
-    for arg in args {
+    let mut told = Told::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
         match arg.as_str() {
             "--list" => return Ok(Request::List),
             "--help" | "-h" => return Ok(Request::Help),
             name if STEPS.iter().any(|step| step.name == name) => wanted.push(name),
+            flag if flag.starts_with('-') => {
+                let option = option(flag)?;
+                told.insert(option.flag, number(option, args.next())?);
+            }
             other => {
                 let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
                 bail!("`{other}` is no step of the gate; the steps are {}", names.join(", "));
             }
         }
     }
-    let selected = STEPS.iter().filter(|step| wanted.is_empty() || wanted.contains(&step.name));
-    Ok(Request::Run(selected.collect()))
+    let runs =
+        |step: &&Step| if wanted.is_empty() { !step.only_if_named } else { wanted.contains(&step.name) };
+    for step in STEPS {
+        if let Some(option) = &step.option
+            && told.contains_key(option.flag)
+            && !wanted.contains(&step.name)
+        {
+            bail!("`{}` is for the step `{name}`: `cargo gate {name} {0} N`", option.flag, name = step.name);
+        }
+    }
+    Ok(Request::Run(STEPS.iter().filter(runs).collect(), told))
+}
+
+fn option(flag: &str) -> Result<&'static StepOption> {
+    let mut options = STEPS.iter().filter_map(|step| step.option.as_ref());
+    let Some(option) = options.find(|option| option.flag == flag) else {
+        bail!("`{flag}` is no option of the gate");
+    };
+    Ok(option)
+}
+
+fn number(option: &StepOption, given: Option<&String>) -> Result<u32> {
+    let number = given.and_then(|text| text.parse().ok()).filter(|&number| number > 0);
+    let found = given.map_or_else(|| "nothing".to_owned(), |text| format!("`{text}`"));
+    number.with_context(|| {
+        format!("`{}` wants a number from 1 on ({}), found {found}", option.flag, option.means)
+    })
 }
 
 /// Prints the steps with the reason for each.
 pub fn list(console: Console) {
     for (number, step) in STEPS.iter().enumerate() {
-        console.line(&format!("{:>2} {:<10} {}", number + 1, step.name, step.why));
+        let named = if step.only_if_named { " (only if it is named)" } else { "" };
+        console.line(&format!("{:>2} {:<10} {}{named}", number + 1, step.name, step.why));
+        if let Some(option) = &step.option {
+            let (flag, means, default) = (option.flag, option.means, option.default);
+            console.line(&format!("{:13} {flag} N: {means} [default: {default}]", ""));
+        }
     }
 }
 
@@ -116,14 +165,47 @@ mod tests {
     fn selected(args: &[&str]) -> Vec<&'static str> {
         let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
         match request(&args).expect("known steps") {
-            Request::Run(steps) => steps.iter().map(|step| step.name).collect(),
+            Request::Run(steps, _) => steps.iter().map(|step| step.name).collect(),
             other => unreachable!("{other:?}"),
         }
     }
 
+    fn refused(args: &[&str]) -> String {
+        let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        request(&args).expect_err("it is refused").to_string()
+    }
+
     #[test]
-    fn without_names_every_step_runs() {
-        assert_eq!(selected(&[]).len(), STEPS.len());
+    fn without_names_every_step_runs_but_those_that_have_to_be_named() {
+        let all = selected(&[]);
+        assert_eq!(all.len(), STEPS.iter().filter(|step| !step.only_if_named).count());
+        assert!(all.contains(&"crash") && !all.contains(&"soak"));
+        assert_eq!(selected(&["soak"]), ["soak"]);
+    }
+
+    #[test]
+    fn an_option_is_for_its_step_alone() {
+        let args = ["crash", "--rounds", "7", "soak"].map(str::to_owned);
+        let Request::Run(steps, told) = request(&args).expect("known steps") else { unreachable!() };
+        let names: Vec<_> = steps.iter().map(|step| step.name).collect();
+        assert_eq!((names, told), (vec!["crash", "soak"], Told::from([("--rounds", 7)])));
+        assert!(refused(&["--rounds", "7"]).contains("`cargo gate crash --rounds N`"));
+        assert!(refused(&["crash", "--minutes", "7"]).contains("is for the step `soak`"));
+        assert!(refused(&["crash", "--round", "7"]).contains("`--round` is no option of the gate"));
+    }
+
+    #[test]
+    fn an_option_wants_a_number() {
+        for bad in [&["crash", "--rounds"][..], &["crash", "--rounds", "0"], &["crash", "--rounds", "many"]] {
+            assert!(refused(bad).contains("wants a number from 1 on"), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_told_is_the_default() {
+        let steps = STEPS.iter().filter_map(|step| step.option.as_ref());
+        let defaults: Vec<_> = steps.map(|option| (option.flag, option.default)).collect();
+        assert_eq!(defaults, [("--rounds", 20), ("--minutes", 10)]);
     }
 
     #[test]

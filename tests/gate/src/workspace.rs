@@ -63,7 +63,12 @@ impl Workspace {
 
     /// The built host. It is an error when it is not there yet.
     pub fn mainworker(&self) -> Result<PathBuf> {
-        let path = self.target.join("debug").join(format!("mainworker{}", std::env::consts::EXE_SUFFIX));
+        self.program("mainworker")
+    }
+
+    /// A built program of the workspace, as the step `host` builds them. It is an error when it is not there yet.
+    pub fn program(&self, name: &str) -> Result<PathBuf> {
+        let path = self.target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
         if !path.is_file() {
             anyhow::bail!("`{}` is not built yet: run `cargo gate host jobs` first", self.shown(&path));
         }

@@ -57,7 +57,7 @@ pub struct Moment {
 /// What happened.
 #[derive(Debug)]
 pub enum Input {
-    /// Something may be claimable: a task came, was retried, or may begin again.
+    /// Something may be claimable: a task came, was retried, may begin again, or does not stand before others any more.
     Wake,
     /// The store answered [`Action::Claim`].
     Claimed(Result<Claimed, StoreError>),

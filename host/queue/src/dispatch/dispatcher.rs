@@ -1,6 +1,7 @@
 //! The shell around the core: waits for whatever happens first, tells the core, and does what it says.
 
-use super::core::{Action, Core, Input, Moment};
+use super::backlog::Withdraw;
+use super::core::{Action, Core, Input, Moment, OpenAttempt};
 use super::exchange::Exchange;
 use super::{Clock, OnEvent, Random};
 use crate::store::Store;
@@ -9,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// A request to the store that is under way; its answer.
@@ -24,6 +25,8 @@ pub(super) struct Dispatcher<S> {
     pub(super) core: Core,
     /// At most one a verb: that is the core's promise.
     pub(super) requests: Vec<Request>,
+    /// Those who want to know what runs; answered once what was told before is known.
+    pub(super) asks: Vec<oneshot::Sender<Vec<OpenAttempt>>>,
     /// Becomes true when all is drained.
     pub(super) drained: watch::Sender<bool>,
 }
@@ -65,9 +68,14 @@ impl<S: Store> Dispatcher<S> {
                 self.act(action, inputs);
             }
             if inputs.is_empty() {
-                return false;
+                break;
             }
         }
+        for ask in self.asks.drain(..) {
+            // Whoever asked may have gone.
+            let _ = ask.send(self.core.open());
+        }
+        false
     }
 
     fn act(&mut self, action: Action, inputs: &mut Vec<Input>) {
@@ -81,7 +89,7 @@ impl<S: Store> Dispatcher<S> {
             Action::Start(assignments) => self.exchange.start(assignments),
             Action::Stop { ticket, live, reason } => {
                 live.stop(reason);
-                self.withdraw(super::backlog::Withdraw::One(ticket), inputs);
+                self.withdraw(Withdraw::One(ticket), inputs);
             }
             Action::Withdraw(which) => self.withdraw(which, inputs),
             Action::Emit(event) => (self.on_event)(event),
@@ -93,7 +101,7 @@ impl<S: Store> Dispatcher<S> {
         self.requests.push(Box::pin(request));
     }
 
-    fn withdraw(&self, which: super::backlog::Withdraw, inputs: &mut Vec<Input>) {
+    fn withdraw(&self, which: Withdraw, inputs: &mut Vec<Input>) {
         let withdrawn = self.exchange.withdraw(which);
         if !withdrawn.is_empty() {
             inputs.push(Input::Withdrawn(withdrawn));
@@ -101,7 +109,7 @@ impl<S: Store> Dispatcher<S> {
     }
 
     /// Takes what drivers and callers left.
-    fn hear(&self, inputs: &mut Vec<Input>) {
+    fn hear(&mut self, inputs: &mut Vec<Input>) {
         let inbox = self.exchange.take_inbox();
         if !inbox.ends.is_empty() {
             inputs.push(Input::Ended(inbox.ends));
@@ -113,10 +121,7 @@ impl<S: Store> Dispatcher<S> {
         if let Some(grace_ms) = inbox.drain_ms {
             inputs.push(Input::Drain { grace_ms });
         }
-        for ask in inbox.asks {
-            // Whoever asked may have gone.
-            let _ = ask.send(self.core.open());
-        }
+        self.asks.extend(inbox.asks);
     }
 
     fn moment(&self) -> Moment {

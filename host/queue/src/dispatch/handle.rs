@@ -68,13 +68,15 @@ impl Dispatch {
             on_event,
             core: Core::new(options, moment),
             requests: Vec::new(),
+            asks: Vec::new(),
             drained: drained_sender,
         };
         let dispatcher = tokio::spawn(dispatcher.run()).abort_handle();
         Self { exchange, drained, dispatcher }
     }
 
-    /// Something may be claimable: a task came, was retried, or may begin again.
+    /// Something may be claimable: a task came or was retried, something was resumed, or a queued task was cancelled that may
+    /// have stood before others. Costs next to nothing; without it, tasks are found some time later.
     pub fn wake(&self) {
         self.exchange.tell(|inbox| inbox.wake = true);
     }
@@ -84,7 +86,7 @@ impl Dispatch {
         self.exchange.tell(|inbox| inbox.stops.push((task, attempt)));
     }
 
-    /// The attempts that run or are about to, the oldest first.
+    /// The attempts that run or are about to, the oldest first. What was told to this dispatch before is known by then.
     pub async fn running(&self) -> Vec<RunningAttempt> {
         let (answer, asked) = oneshot::channel();
         if !self.exchange.tell(|inbox| inbox.asks.push(answer)) {

@@ -3,7 +3,7 @@
 use super::change::Writing;
 use super::failure::Failure;
 use super::known::Running;
-use super::rows::{outcome_code, signed};
+use super::rows::{attempt_key, outcome_code, signed};
 use super::sql;
 use crate::attempt::{AttemptError, Figures, Held};
 use crate::verbs::extend::{Extend, Extended};
@@ -141,7 +141,7 @@ impl Writing<'_, '_> {
         self.session.execute(
             sql::ADD_ATTEMPT,
             params![
-                running.place,
+                attempt_key(running.place, running.attempt),
                 running.attempt,
                 outcome_code(Some(end.outcome)),
                 running.revision,

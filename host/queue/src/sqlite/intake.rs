@@ -186,7 +186,7 @@ impl Writing<'_, '_> {
 
     fn add(&mut self, task: &NewTask, life: &Task, now: Timestamp) -> Result<(), Failure> {
         let session = self.session;
-        let place = self.known.next_place();
+        let place = self.known.next_place(now);
         let job = self.known.add_job(session, &task.job)?;
         let source = self.known.add_source(session, &task.source)?;
         let revision = self.known.add_revision(session, &task.revision)?;

@@ -4,7 +4,7 @@
 //! transaction. When a transaction is rolled back, it is read anew.
 
 use super::failure::Failure;
-use super::rows::{Row, state_index};
+use super::rows::{Row, signed, state_index, unsigned};
 use super::session::Session;
 use super::sql::{self, Sql};
 use crate::attempt::{Held, Lease};
@@ -37,6 +37,8 @@ pub(super) struct Known {
 struct Store {
     paused: bool,
     last_place: i64,
+    created_max: Timestamp,
+    clock_back_ms: u64,
     changed: bool,
 }
 
@@ -115,7 +117,13 @@ impl Known {
     /// Reads all of it.
     pub(super) fn load(session: &Session<'_>) -> Result<Self, Failure> {
         let store = session.first(sql::STORE, [], |row| {
-            Ok(Store { paused: row.get(0)?, last_place: row.get(1)?, changed: false })
+            Ok(Store {
+                paused: row.get(0)?,
+                last_place: row.get(1)?,
+                created_max: Timestamp::from_ms(row.get(2)?),
+                clock_back_ms: unsigned(row.get(3)?),
+                changed: false,
+            })
         })?;
         let store = store.ok_or_else(|| Failure::Damaged("the row of the store is not there".to_owned()))?;
         let jobs = jobs(session)?;
@@ -178,8 +186,11 @@ impl Known {
     /// Writes what has changed and is written once a transaction: counts, and the place that was given last.
     pub(super) fn save(&mut self, session: &Session<'_>) -> Result<(), Failure> {
         if self.store.changed {
-            let Store { paused, last_place, .. } = self.store;
-            session.execute(sql::WRITE_STORE, params![paused, last_place])?;
+            let Store { paused, last_place, created_max, clock_back_ms, .. } = self.store;
+            session.execute(
+                sql::WRITE_STORE,
+                params![paused, last_place, created_max.as_ms(), signed(clock_back_ms)],
+            )?;
             self.store.changed = false;
         }
         for (id, job) in self.jobs.iter_mut().filter(|(_, job)| job.changed) {
@@ -302,10 +313,13 @@ impl Known {
     }
 
     /// The place of the next task that is accepted.
-    pub(super) fn next_place(&mut self) -> i64 {
-        self.store.last_place += 1;
-        self.store.changed = true;
-        self.store.last_place
+    pub(super) fn next_place(&mut self, now: Timestamp) -> i64 {
+        let store = &mut self.store;
+        store.last_place += 1;
+        store.clock_back_ms = store.clock_back_ms.max(store.created_max.ms_since(now));
+        store.created_max = store.created_max.max(now);
+        store.changed = true;
+        store.last_place
     }
 
     /// The attempt that runs, if it is exactly this one: anything else that names it is stale.

@@ -6,43 +6,23 @@
 
 use super::failure::Failure;
 use super::read::summary;
-use super::rows::{outcome_code, place_in, place_out, state, state_code, state_index};
+use super::rows::{attempt_key, outcome_code, place_in, place_out, state, state_code, state_index, unsigned};
 use super::session::Session;
-use super::sql::{self, Sql};
+use super::sql;
+use super::streams::{Stream, Union};
 use crate::verbs::list::{Filter, List, Page};
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
+use rusqlite::params;
 use rusqlite::types::Value;
-use rusqlite::{params, params_from_iter};
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
-
-/// Places that a stream reads at first; more with each time that all of them were wanted.
-const READ_MIN: i64 = 16;
-/// See [`READ_MIN`].
-const READ_MAX: i64 = 1_024;
-
-/// Places from one index.
-struct Stream {
-    sql: Sql,
-    /// What is looked for in the index.
-    keys: Vec<Value>,
-    read: VecDeque<i64>,
-    read_max: i64,
-    exhausted: bool,
-}
-
-/// Places that are in one of several streams: jobs, states.
-struct Union {
-    streams: Vec<Stream>,
-    /// Where each stream stands, the highest first.
-    heads: BinaryHeap<(i64, usize)>,
-}
+use std::collections::BTreeSet;
 
 pub(super) fn list(session: &Session<'_>, list: &List) -> Result<Page, Failure> {
     let mut page = Page::default();
     // A page that looked at nothing could not say where the next begins.
     let (tasks_max, examined_max) = (list.tasks_max.max(1), list.examined_max.max(1));
-    let newest = list.before.map_or(i64::MAX, place_in);
+    let created = Created::read(session, &list.filter)?;
+    let newest = created.newest(session, list.before.map_or(i64::MAX, place_in))?;
     let states = states(&list.filter);
     let Some(mut unions) = unions(session, &list.filter, &states, newest)? else { return Ok(page) };
     let mut below = newest;
@@ -71,8 +51,10 @@ pub(super) fn list(session: &Session<'_>, list: &List) -> Result<Page, Failure> 
             return Ok(page);
         }
         below = found;
-        if fits(session, list, &states, found)? {
-            page.tasks.extend(session.first(sql::SUMMARY_BY_PLACE, params![found], summary)?);
+        match fits(session, list, &states, &created, found)? {
+            Fit::Fits => page.tasks.extend(session.first(sql::SUMMARY_BY_PLACE, params![found], summary)?),
+            Fit::DoesNot => {}
+            Fit::NorDoesAnyOlder => return Ok(page),
         }
     }
     Ok(page)
@@ -151,85 +133,89 @@ fn by_job_and_state(
     Ok(streams)
 }
 
-/// Whether a task fits in all that no stream has made sure of.
-fn fits(session: &Session<'_>, list: &List, states: &BTreeSet<State>, place: i64) -> Result<bool, Failure> {
+/// Whether a task is one of those that are asked for.
+enum Fit {
+    Fits,
+    DoesNot,
+    NorDoesAnyOlder,
+}
+
+/// Looks at all that no stream has made sure of.
+fn fits(
+    session: &Session<'_>,
+    list: &List,
+    states: &BTreeSet<State>,
+    created: &Created,
+    place: i64,
+) -> Result<Fit, Failure> {
     let filter = &list.filter;
     let mut statement = session.statement(sql::LISTED)?;
     let mut rows = statement.query(params![place])?;
-    let Some(row) = rows.next()? else { return Ok(false) };
-    let time = |column| -> Result<Option<Timestamp>, rusqlite::Error> {
-        Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_ms))
-    };
-    let claimed_at = time(3)?;
-    if !states.contains(&state(row.get(1)?, claimed_at.is_some())?) {
-        return Ok(false);
-    }
-    let job = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-    if filter.job.as_ref().is_some_and(|asked| asked.as_str() != job) {
-        return Ok(false);
-    }
+    let Some(row) = rows.next()? else { return Ok(Fit::DoesNot) };
     let created_at = Timestamp::from_ms(row.get(2)?);
-    if filter.created_from.is_some_and(|from| created_at < from)
-        || filter.created_to.is_some_and(|to| created_at >= to)
-    {
-        return Ok(false);
+    if created.is_too_old_for_good(created_at) {
+        return Ok(Fit::NorDoesAnyOlder);
     }
-    let Some(longer_than_ms) = filter.longer_than_ms else { return Ok(true) };
-    let ran_ms = match (claimed_at, time(4)?.zip(time(5)?)) {
-        (Some(claimed_at), _) => list.now.ms_since(claimed_at),
-        (None, Some((started_at, finished_at))) => finished_at.ms_since(started_at),
-        (None, None) => return Ok(false),
+    let claimed_at = row.get::<_, Option<i64>>(4)?.map(Timestamp::from_ms);
+    let job = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+    let fits = states.contains(&state(row.get(1)?, claimed_at.is_some())?)
+        && filter.job.as_ref().is_none_or(|asked| asked.as_str() == job)
+        && created.contains(created_at);
+    let ran_longer = |longer_than_ms| -> Result<bool, Failure> {
+        let ran_ms = match claimed_at {
+            Some(claimed_at) => Some(list.now.ms_since(claimed_at)),
+            None => session.first(sql::RAN, [attempt_key(place, row.get(3)?)], |row| {
+                Ok(Timestamp::from_ms(row.get(1)?).ms_since(Timestamp::from_ms(row.get(0)?)))
+            })?,
+        };
+        Ok(ran_ms.is_some_and(|ran_ms| ran_ms > longer_than_ms))
     };
-    Ok(ran_ms > longer_than_ms)
+    let fits = fits && filter.longer_than_ms.map_or(Ok(true), ran_longer)?;
+    Ok(if fits { Fit::Fits } else { Fit::DoesNot })
 }
 
-impl Union {
-    fn new(session: &Session<'_>, mut streams: Vec<Stream>, newest: i64) -> Result<Self, Failure> {
-        let mut heads = BinaryHeap::with_capacity(streams.len());
-        for (index, stream) in streams.iter_mut().enumerate() {
-            heads.extend(stream.seek(session, newest.saturating_sub(1))?.map(|place| (place, index)));
-        }
-        Ok(Self { streams, heads })
-    }
-
-    /// The highest place that is not above `target`. Targets only go down.
-    fn seek(&mut self, session: &Session<'_>, target: i64) -> Result<Option<i64>, Failure> {
-        while let Some(&(place, index)) = self.heads.peek() {
-            if place <= target {
-                return Ok(Some(place));
-            }
-            self.heads.pop();
-            if let Some(stream) = self.streams.get_mut(index) {
-                self.heads.extend(stream.seek(session, target)?.map(|place| (place, index)));
-            }
-        }
-        Ok(None)
-    }
+/// When the tasks that are asked for were accepted. There is no index for it: places are given in the order of acceptance, so
+/// times run along with them, but for what the clock went back.
+struct Created {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    /// The most that a task was accepted before an older one, by the clock.
+    clock_back_ms: u64,
 }
 
-impl Stream {
-    fn new(sql: Sql, keys: impl Into<Vec<Value>>) -> Self {
-        Self { sql, keys: keys.into(), read: VecDeque::new(), read_max: READ_MIN, exhausted: false }
+impl Created {
+    fn read(session: &Session<'_>, filter: &Filter) -> Result<Self, Failure> {
+        let clock_back_ms = session.first(sql::STORE, [], |row| Ok(unsigned(row.get(3)?)))?;
+        let clock_back_ms = clock_back_ms.unwrap_or(u64::MAX);
+        Ok(Self { from: filter.created_from, to: filter.created_to, clock_back_ms })
     }
 
-    /// See [`Union::seek`].
-    fn seek(&mut self, session: &Session<'_>, target: i64) -> Result<Option<i64>, Failure> {
-        let mut passed_over = 0;
-        while self.read.front().is_some_and(|&place| place > target) {
-            self.read.pop_front();
-            passed_over += 1;
-        }
-        if self.read.is_empty() && !self.exhausted {
-            // One that is stepped through is read in larger parts, one that is jumped over in small ones.
-            self.read_max = if passed_over <= 1 { (self.read_max * 4).min(READ_MAX) } else { READ_MIN };
-            let mut statement = session.statement(self.sql)?;
-            let bounds = [Value::from(target), Value::from(self.read_max)];
-            let mut rows = statement.query(params_from_iter(bounds.iter().chain(&self.keys)))?;
-            while let Some(row) = rows.next()? {
-                self.read.push_back(row.get(0)?);
+    fn contains(&self, created_at: Timestamp) -> bool {
+        self.from.is_none_or(|from| created_at >= from) && self.to.is_none_or(|to| created_at < to)
+    }
+
+    /// Whether each task of a lower place is too old as well.
+    fn is_too_old_for_good(&self, created_at: Timestamp) -> bool {
+        self.from.is_some_and(|from| created_at.after_ms(self.clock_back_ms) < from)
+    }
+
+    /// A place that no task which was accepted early enough has, nor any above it; not above `newest`.
+    fn newest(&self, session: &Session<'_>, newest: i64) -> Result<i64, Failure> {
+        let Some(to) = self.to else { return Ok(newest) };
+        let last_place = session.first(sql::STORE, [], |row| Ok(row.get::<_, i64>(1)?))?;
+        let too_young_for_good = to.after_ms(self.clock_back_ms);
+        // All from `high` on are too young; one below `low` is not.
+        let (mut low, mut high) = (1, newest.min(last_place.unwrap_or(0).saturating_add(1)));
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let found = session.first(sql::CREATED_FROM_PLACE, params![middle], |row| {
+                Ok((row.get::<_, i64>(0)?, Timestamp::from_ms(row.get(1)?)))
+            })?;
+            match found {
+                Some((place, created_at)) if created_at < too_young_for_good => low = place.saturating_add(1),
+                _ => high = middle,
             }
-            self.exhausted = i64::try_from(self.read.len()).is_ok_and(|read| read < self.read_max);
         }
-        Ok(self.read.front().copied())
+        Ok(high.max(low).min(newest))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::change::Writing;
 use super::failure::Failure;
+use super::read;
 use super::rows::{Row, limit};
 use super::sql;
 use crate::verbs::cancel::{Cancel, Cancelled};
@@ -80,14 +81,9 @@ impl Writing<'_, '_> {
         Ok(expired)
     }
 
-    /// The small value that is kept under a name.
-    pub(super) fn kept(&mut self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
-        self.session.first(sql::KEPT, params![name], |row| Ok(row.get(0)?))
-    }
-
     /// Keeps a small value under a name, unless there is one; answers the one that is there.
     pub(super) fn keep(&mut self, name: &str, value: &[u8]) -> Result<Vec<u8>, Failure> {
-        if let Some(kept) = self.kept(name)? {
+        if let Some(kept) = read::kept(self.session, name)? {
             return Ok(kept);
         }
         self.session.execute(sql::ADD_KEPT, params![name, value])?;

@@ -2,7 +2,9 @@
 
 use super::failure::Failure;
 use super::retention::stored_bytes;
-use super::rows::{outcome, place_in, place_out, read_tags, state, state_code, unsigned};
+use super::rows::{
+    attempt_key, attempt_keys, outcome, place_in, place_out, read_tags, state, state_code, unsigned,
+};
 use super::session::Session;
 use super::sql;
 use crate::attempt::AttemptError;
@@ -26,7 +28,7 @@ pub(super) fn task(session: &Session<'_>, id: TaskId) -> Result<Option<TaskView>
     // Of the newest attempt, so each takes the place of the one before.
     let mut progress = None;
 
-    for (attempt, its_progress) in session.all(sql::ATTEMPTS, params![place], attempt)? {
+    for (attempt, its_progress) in session.all(sql::ATTEMPTS, attempt_keys(place), attempt)? {
         attempts.push(attempt);
         progress = its_progress;
     }
@@ -37,7 +39,8 @@ pub(super) fn task(session: &Session<'_>, id: TaskId) -> Result<Option<TaskView>
     }
     let result = match summary.state {
         State::Completed => {
-            let result = session.first(sql::RESULT, params![place, summary.attempts], |row| Ok(row.get(0)?));
+            let result =
+                session.first(sql::RESULT, [attempt_key(place, summary.attempts)], |row| Ok(row.get(0)?));
             result?.flatten()
         }
         _ => None,
@@ -176,6 +179,11 @@ fn read_lines(text: &str) -> Result<Vec<LogLine>, Failure> {
         Ok(LogLine { at_ms, level, context, message })
     };
     lines.into_iter().map(line).collect()
+}
+
+/// The small value that is kept under a name.
+pub(super) fn kept(session: &Session<'_>, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+    session.first(sql::KEPT, params![name], |row| Ok(row.get(0)?))
 }
 
 pub(super) fn overview(session: &Session<'_>) -> Result<Overview, Failure> {

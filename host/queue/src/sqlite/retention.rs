@@ -2,7 +2,7 @@
 
 use super::change::Writing;
 use super::failure::Failure;
-use super::rows::{limit, place_in, place_out, read_tags, state};
+use super::rows::{attempt_keys, limit, place_in, place_out, read_tags, state};
 use super::session::Session;
 use super::sql::{self, Sql};
 use crate::verbs::prune::{Prune, Pruned};
@@ -87,13 +87,8 @@ impl Writing<'_, '_> {
         if let code @ 2.. = candidate.outcome {
             self.session.execute(sql::REMOVE_OUTCOME, params![code, place])?;
         }
-        for sql in [
-            sql::DELETE_LOG,
-            sql::DELETE_ATTEMPTS,
-            sql::CLEAR_CONFIGURATION,
-            sql::DELETE_CONTENT,
-            sql::DELETE_TASK,
-        ] {
+        self.session.execute(sql::DELETE_ATTEMPTS, attempt_keys(place))?;
+        for sql in [sql::DELETE_LOG, sql::CLEAR_CONFIGURATION, sql::DELETE_CONTENT, sql::DELETE_TASK] {
             self.session.execute(sql, params![place])?;
         }
         self.known.count(candidate.job, Some(candidate.state), None)

@@ -85,6 +85,19 @@ pub(super) fn place_in(place: u64) -> i64 {
     i64::try_from(place).unwrap_or(i64::MAX)
 }
 
+/// Numbers of attempts in a key. With 43 bits for the place it stays within 63.
+const ATTEMPT_KEYS: i64 = 1 << 20;
+
+/// The key of an attempt's row.
+pub(super) fn attempt_key(place: i64, number: u32) -> i64 {
+    place.saturating_mul(ATTEMPT_KEYS).saturating_add(i64::from(number).min(ATTEMPT_KEYS - 1))
+}
+
+/// The first and the last key that an attempt of a task can have.
+pub(super) fn attempt_keys(place: i64) -> [i64; 2] {
+    [attempt_key(place, 0), attempt_key(place, u32::MAX)]
+}
+
 /// A bound on rows, as a statement takes it.
 pub(super) fn limit(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)

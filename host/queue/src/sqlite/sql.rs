@@ -1,7 +1,8 @@
 //! Every statement, in one place, so that a test can pin the plan of each.
 //!
 //! The planner must not need statistics: nothing here runs `ANALYZE`, and where there is a choice the statement makes it itself
-//! (`INDEXED BY`, `NOT INDEXED`, `CROSS JOIN` for the order of loops).
+//! (`INDEXED BY`, `NOT INDEXED`, `CROSS JOIN` for the order of loops). Nor must it be misled by them: a store that was once
+//! analyzed with two tasks in it would be read from end to end for ever, so they are thrown away when it is opened.
 
 /// One statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +53,12 @@ macro_rules! summary {
             "SELECT task.place, task.id, job.name, source.name, revision.sha256, task.state, task.outcome, \
              content.priority, content.label, content.tags, task.created_at, task.run_at, task.expires_at, \
              task.finished_at, task.attempts, content.max_attempts, content.parent, lease.attempt, \
-             lease.claimed_at, lease.cancel_requested, attempt.started_at ",
+             lease.claimed_at, lease.cancel_requested, \
+             (SELECT started_at FROM attempt WHERE key = task.place * 1048576 + min(task.attempts, 1048575)) ",
             $from,
             " CROSS JOIN content ON content.place = task.place CROSS JOIN job ON job.id = task.job \
              CROSS JOIN source ON source.id = task.source CROSS JOIN revision ON revision.id = content.revision \
-             LEFT JOIN lease ON lease.place = task.place \
-             LEFT JOIN attempt ON attempt.place = task.place AND attempt.number = task.attempts"
+             LEFT JOIN lease ON lease.place = task.place"
         )
     };
 }
@@ -66,10 +67,13 @@ statements! {
     BEGIN = "BEGIN IMMEDIATE";
     COMMIT = "COMMIT";
     BEGIN_READING = "BEGIN";
+    LOOK_AT_LOG = "PRAGMA wal_checkpoint(NOOP)";
+    MOVE_LOG = "PRAGMA wal_checkpoint(PASSIVE)";
+    EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)";
 
     // What the writer knows by heart.
-    STORE = "SELECT paused, last_place FROM store WHERE only = 1";
-    WRITE_STORE = "UPDATE store SET paused = ?1, last_place = ?2 WHERE only = 1";
+    STORE = "SELECT paused, last_place, created_max, clock_back_ms FROM store WHERE only = 1";
+    WRITE_STORE = "UPDATE store SET paused = ?1, last_place = ?2, created_max = ?3, clock_back_ms = ?4 WHERE only = 1";
     JOBS = "SELECT id, name, paused, concurrency_max, queued, running, completed, failed, cancelled, expired FROM job ORDER BY id";
     ADD_JOB = "INSERT INTO job (name, paused, queued, running, completed, failed, cancelled, expired) \
                VALUES (?1, 0, 0, 0, 0, 0, 0, 0)";
@@ -137,7 +141,7 @@ statements! {
     WRITE_PROGRESS = "UPDATE lease SET progress_percent = ?2, progress_message = ?3 WHERE place = ?1";
     REQUEST_CANCEL = "UPDATE lease SET cancel_requested = 1 WHERE place = ?1";
     REMOVE_LEASE = "DELETE FROM lease WHERE place = ?1";
-    ADD_ATTEMPT = "INSERT INTO attempt (place, number, outcome, revision, host, started_at, finished_at, wait_ms, wall_us, cpu_us, \
+    ADD_ATTEMPT = "INSERT OR REPLACE INTO attempt (key, number, outcome, revision, host, started_at, finished_at, wait_ms, wall_us, cpu_us, \
                    peak_memory_bytes, http_calls, http_bytes_in, http_bytes_out, log_bytes, log_lines_dropped, output_bytes, \
                    progress_percent, progress_message, error_code, error_message, error_hint, result) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)";
@@ -153,7 +157,7 @@ statements! {
     DELETE_IDEMPOTENCY_KEY = "DELETE FROM idempotency_key WHERE source = ?1 AND key = ?2";
     DELETE_TAG = "DELETE FROM tag WHERE tag = ?1 AND place = ?2";
     DELETE_LOG = "DELETE FROM log WHERE place = ?1";
-    DELETE_ATTEMPTS = "DELETE FROM attempt WHERE place = ?1";
+    DELETE_ATTEMPTS = "DELETE FROM attempt WHERE key BETWEEN ?1 AND ?2";
     DELETE_CONTENT = "DELETE FROM content WHERE place = ?1";
     DELETE_TASK = "DELETE FROM task WHERE place = ?1";
     /// Each of so many pages is one that moves within the file, so the step stays small.
@@ -167,17 +171,16 @@ statements! {
                 attempt.log_bytes, attempt.log_lines_dropped, attempt.output_bytes, revision.sha256, host.name, \
                 attempt.error_code, attempt.error_message, attempt.error_hint, attempt.progress_percent, \
                 attempt.progress_message FROM attempt CROSS JOIN revision ON revision.id = attempt.revision \
-                CROSS JOIN host ON host.id = attempt.host WHERE attempt.place = ?1 ORDER BY attempt.number";
+                CROSS JOIN host ON host.id = attempt.host WHERE attempt.key BETWEEN ?1 AND ?2 ORDER BY attempt.key";
     RUNNING_ATTEMPT = "SELECT lease.attempt, lease.claimed_at, host.name, lease.progress_percent, lease.progress_message \
                        FROM lease CROSS JOIN host ON host.id = lease.host WHERE lease.place = ?1";
-    RESULT = "SELECT result FROM attempt WHERE place = ?1 AND number = ?2";
+    RESULT = "SELECT result FROM attempt WHERE key = ?1";
     LOG_STATE = "SELECT task.place, task.state, EXISTS (SELECT 1 FROM lease WHERE lease.place = task.place) \
                  FROM task INDEXED BY task_id WHERE task.id = ?1";
     LOG = "SELECT attempt, first_line, lines FROM log INDEXED BY log_place \
            WHERE place = ?1 AND (attempt, first_line) >= (?2, ?3) ORDER BY attempt, first_line";
     LOG_BEFORE = "SELECT first_line FROM log INDEXED BY log_place WHERE place = ?1 AND attempt = ?2 AND first_line <= ?3 \
                   ORDER BY first_line DESC LIMIT 1";
-    JOB_ID = "SELECT id FROM job WHERE name = ?1";
     SOURCE_ID = "SELECT id FROM source WHERE name = ?1";
     PAGE_COUNT = "PRAGMA page_count";
     FREE_PAGES = "PRAGMA freelist_count";
@@ -195,7 +198,8 @@ statements! {
                          ORDER BY place DESC LIMIT ?2";
     PLACES_BY_TAG = "SELECT place FROM tag WHERE tag = ?3 AND place <= ?1 ORDER BY place DESC LIMIT ?2";
     PLACES_RUNNING = "SELECT place FROM lease WHERE place <= ?1 ORDER BY place DESC LIMIT ?2";
-    LISTED = "SELECT job.name, task.state, task.created_at, lease.claimed_at, attempt.started_at, attempt.finished_at \
-              FROM task NOT INDEXED CROSS JOIN job ON job.id = task.job LEFT JOIN lease ON lease.place = task.place \
-              LEFT JOIN attempt ON attempt.place = task.place AND attempt.number = task.attempts WHERE task.place = ?1";
+    CREATED_FROM_PLACE = "SELECT place, created_at FROM task NOT INDEXED WHERE place >= ?1 ORDER BY place LIMIT 1";
+    LISTED = "SELECT job.name, task.state, task.created_at, task.attempts, lease.claimed_at FROM task NOT INDEXED \
+              CROSS JOIN job ON job.id = task.job LEFT JOIN lease ON lease.place = task.place WHERE task.place = ?1";
+    RAN = "SELECT started_at, finished_at FROM attempt WHERE key = ?1";
 }

@@ -5,6 +5,7 @@
 //! of it is rolled back and each request is done by itself, so that none fails because of another.
 
 use super::change::Writing;
+use super::checkpoint::Checkpoints;
 use super::failure::Failure;
 use super::known::Known;
 use super::session::Session;
@@ -114,6 +115,7 @@ impl Writer {
 
 fn run(session: &Session<'_>, known: Known, mut waiting: mpsc::Receiver<Box<dyn Work>>) {
     let mut known = Some(known);
+    let mut checkpoints = Checkpoints::default();
     let mut group = Vec::new();
     while let Some(first) = waiting.blocking_recv() {
         let mut tasks = first.tasks();
@@ -126,7 +128,9 @@ fn run(session: &Session<'_>, known: Known, mut waiting: mpsc::Receiver<Box<dyn 
             group.push(next);
         }
         write_group(session, &mut known, &mut group);
+        checkpoints.after_group(session, waiting.is_empty());
     }
+    Checkpoints::at_end(session);
 }
 
 fn write_group(session: &Session<'_>, known: &mut Option<Known>, group: &mut Vec<Box<dyn Work>>) {
@@ -181,4 +185,109 @@ fn write_all(
     known.save(session)?;
     session.execute(sql::COMMIT, [])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::schema;
+    use super::*;
+    use mainworker_domain::job_name::JobName;
+    use rusqlite::params;
+    use std::pin::pin;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::task::{Context, Waker};
+    use tokio::runtime;
+
+    fn open() -> Writer {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in schema::STEPS {
+            connection.execute_batch(step).unwrap();
+        }
+        let known = Known::load(&Session::new(&connection)).unwrap();
+        Writer::start(connection, known).unwrap()
+    }
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    }
+
+    fn add_job(writing: &mut Writing<'_, '_>, name: &JobName) -> Result<i64, Failure> {
+        writing.known.add_job(writing.session, name)
+    }
+
+    fn count_jobs(writing: &mut Writing<'_, '_>, _: &()) -> Result<(usize, i64), Failure> {
+        let mut statement = writing.session.connection().prepare("SELECT count(*) FROM job")?;
+        Ok((writing.known.jobs.len(), statement.query_one(params![], |row| row.get(0))?))
+    }
+
+    /// Adds a job and then fails.
+    fn fail(writing: &mut Writing<'_, '_>, name: &JobName) -> Result<(), Failure> {
+        add_job(writing, name)?;
+        Err(Failure::Damaged("as asked".to_owned()))
+    }
+
+    /// Says that the writer has come so far, and waits.
+    fn hold(_: &mut Writing<'_, '_>, (held, go_on): &(Sender<()>, Receiver<()>)) -> Result<(), Failure> {
+        // It is done again if its group fails; nobody waits for it then.
+        held.send(()).ok();
+        go_on.recv().ok();
+        Ok(())
+    }
+
+    #[test]
+    fn one_that_fails_takes_no_other_of_its_group_with_it() {
+        let writer = open();
+        let name = |name| JobName::parse(name).unwrap();
+        let ((held, is_held), (go_on, wait)) = (channel(), channel());
+        let mut holding = pin!(writer.ask("hold", 1, (held, wait), hold));
+        let mut good = pin!(writer.ask("add", 1, name("good"), add_job));
+        let mut bad = pin!(writer.ask("fail", 1, name("bad"), fail));
+        let mut better = pin!(writer.ask("add", 1, name("better"), add_job));
+        // While the first is under way, the others are handed over, and are one group after it.
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(holding.as_mut().poll(&mut context).is_pending());
+        is_held.recv().unwrap();
+        assert!(good.as_mut().poll(&mut context).is_pending());
+        assert!(bad.as_mut().poll(&mut context).is_pending());
+        assert!(better.as_mut().poll(&mut context).is_pending());
+        drop(go_on);
+        assert_eq!(block_on(holding), Ok(()));
+        assert_eq!(block_on(good), Ok(1));
+        let failed = StoreError::Damaged { doing: "fail", problem: "as asked".to_owned() };
+        assert_eq!(block_on(bad), Err(failed));
+        assert_eq!(block_on(better), Ok(2), "what was rolled back is forgotten");
+        assert_eq!(block_on(writer.ask("count", 1, (), count_jobs)), Ok((2, 2)));
+    }
+
+    #[test]
+    fn after_a_panic_the_store_is_closed() {
+        let mut writer = open();
+        let panics: fn(&mut Writing<'_, '_>, &()) -> Result<(), Failure> = |_, ()| panic!("as asked");
+        let closed = |doing| StoreError::Closed { doing };
+        assert_eq!(block_on(writer.ask("panic", 1, (), panics)), Err(closed("panic")));
+        assert_eq!(block_on(writer.ask("count", 1, (), count_jobs)), Err(closed("count")));
+        writer.close();
+        assert_eq!(block_on(writer.ask("count", 1, (), count_jobs)), Err(closed("count")));
+    }
+
+    #[test]
+    fn what_was_handed_over_is_done_before_the_end() {
+        let mut writer = open();
+        let ((held, is_held), (go_on, wait)) = (channel(), channel());
+        let mut context = Context::from_waker(Waker::noop());
+        // Both are dropped without their answers.
+        {
+            let mut holding = pin!(writer.ask("hold", 1, (held, wait), hold));
+            assert!(holding.as_mut().poll(&mut context).is_pending());
+            is_held.recv().unwrap();
+        }
+        let ((done, is_done), (_, go_on_at_once)) = (channel(), channel());
+        {
+            let mut last = pin!(writer.ask("hold", 1, (done, go_on_at_once), hold));
+            assert!(last.as_mut().poll(&mut context).is_pending());
+        }
+        drop(go_on);
+        writer.close();
+        assert_eq!(is_done.try_recv(), Ok(()), "the writer has ended, and it was done");
+    }
 }

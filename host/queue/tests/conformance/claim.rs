@@ -6,7 +6,7 @@ use mainworker_domain::limits::PRIORITY_STEP_MS;
 use mainworker_domain::outcome::Outcome;
 use mainworker_queue::attempt::Held;
 use mainworker_queue::store::Store;
-use mainworker_queue::verbs::claim::{Claim, Claimed, ClaimedTask};
+use mainworker_queue::verbs::claim::{Claim, Claimed, ClaimedTask, PROMOTED_MAX};
 use mainworker_queue::verbs::enqueue::NewTask;
 use mainworker_queue::verbs::expire::Expired;
 use mainworker_queue::verbs::retry::Retried;
@@ -28,6 +28,7 @@ on_each_store! {
     a_time_is_over_when_it_is_reached
     a_claim_takes_at_most_so_many
     many_tasks_that_become_due_together_all_begin
+    those_that_are_due_for_the_longest_time_are_ready_first
 }
 
 async fn an_attempt_is_given_all_that_it_needs(store: &Harness<'_, impl Store>) {
@@ -197,4 +198,12 @@ async fn many_tasks_that_become_due_together_all_begin(store: &Harness<'_, impl 
         }
     }
     assert_eq!(begun.len(), 2_500, "more is true for as long as there are some");
+}
+
+async fn those_that_are_due_for_the_longest_time_are_ready_first(store: &Harness<'_, impl Store>) {
+    let many = u128::try_from(PROMOTED_MAX).unwrap();
+    let due = |number, seconds| NewTask { run_at: at(seconds), ..new_task(number) };
+    let late = (1..=many).map(|number| due(number, 9));
+    store.enqueue(late.chain([due(many + 1, 8)]), NOW).await;
+    assert_eq!(store.claim_one(at(9)).await.held.task, id(many + 1), "though it was accepted last");
 }

@@ -60,6 +60,10 @@ pub(crate) struct Model {
     pub(crate) tasks: BTreeMap<TaskId, ModelTask>,
     pub(crate) jobs: BTreeMap<JobName, ModelJob>,
     pub(crate) paused: bool,
+    /// Ends that came too late.
+    pub(crate) stale: usize,
+    /// Attempts that had to begin alone.
+    pub(crate) alone: usize,
     next_place: u64,
 }
 
@@ -162,6 +166,7 @@ impl Model {
                 "{running} attempts of {job} ran, allowed are {concurrency_max}"
             );
         }
+        self.alone += answer.tasks.iter().filter(|claimed| claimed.alone).count();
         let Some(last) = last else { return Ok(()) };
         let overtaken =
             self.first_claimable(claim.now).filter(|task| (task.life.order_key, task.place) < last);
@@ -202,6 +207,7 @@ impl Model {
             let is_its_own = task.running.is_some_and(|running| running.held == settle.held);
             let Settled::Applied(applied) = answer else {
                 ensure!(!is_its_own, "the end of the attempt that ran at {id} was taken for stale");
+                self.stale += 1;
                 continue;
             };
             ensure!(is_its_own, "a stale end of {id} was written down");

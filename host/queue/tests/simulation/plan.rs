@@ -3,6 +3,7 @@
 use crate::broken::Broken;
 use crate::dice::Dice;
 use crate::model::Check;
+use crate::script;
 use crate::world::{World, now};
 use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
@@ -31,6 +32,8 @@ pub(crate) struct Plan {
     jobs: Vec<(JobName, u32)>,
     /// Tasks that come together at the most.
     batch_max: u64,
+    /// Hosts crash so often that some tasks lose several attempts.
+    crashes: bool,
 }
 
 impl Plan {
@@ -49,6 +52,7 @@ impl Plan {
             operations: 15 + u32::try_from(dice.below(35)).unwrap(),
             faults: dice.percent(60),
             jobs: vec![job("one-at-a-time", 1), job("a-few", 3), job("many", 1_000)],
+            crashes: script::is_long(seed),
             batch_max: if dice.percent(25) { 24 } else { 3 },
         }
     }
@@ -89,6 +93,10 @@ impl World {
     /// Somebody does something.
     pub(crate) fn operate(&mut self) -> Check {
         let host = self.dice.index(self.hosts.len());
+        if self.faults && self.plan.crashes && self.dice.percent(20) {
+            self.crash(host);
+            return Ok(());
+        }
         match self.dice.below(100) {
             0..55 => self.enqueue(),
             55..68 => self.cancel(),
@@ -142,10 +150,12 @@ impl World {
         let wall = self.wall();
         let answers = now(self.store.cancel(Cancel { tasks: vec![id], now: wall })).unwrap();
         self.model.cancelled(id, answers[0], wall)?;
-        if let Cancelled::Requested { attempt } = answers[0] {
-            self.tell_all(|| Input::StopAttempt { task: id, attempt })?;
+        match answers[0] {
+            Cancelled::Requested { attempt } => self.tell_all(|| Input::StopAttempt { task: id, attempt }),
+            // It may have stood before others, too large for the room that is left.
+            Cancelled::Now => self.tell_all(|| Input::Wake),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn retry(&mut self) -> Check {

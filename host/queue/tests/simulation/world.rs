@@ -1,13 +1,16 @@
 //! The world of a simulation: clocks, clients, faults, and what is under way between hosts and their store.
 
+mod checks;
+
+pub(crate) use checks::Summary;
+
 use crate::broken::Broken;
 use crate::dice::Dice;
-use crate::ending;
 use crate::host::{Host, Wish};
-use crate::model::{Check, Model, ModelTask, Owner, ensure};
+use crate::model::{Check, Model, Owner, ensure};
 use crate::plan::Plan;
 use mainworker_domain::event::Event;
-use mainworker_domain::lifecycle::{State, Timestamp};
+use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::outcome::Outcome;
 use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::UniquePolicy;
@@ -18,17 +21,13 @@ use mainworker_queue::store::{Store, StoreError};
 use mainworker_queue::verbs::extend::Extended;
 use mainworker_queue::verbs::rescue::{Rescue, Rescued};
 use mainworker_queue::verbs::settle::Settled;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 /// Milliseconds of the quiet in which everybody must have done what there was to do.
 const QUIET_MS: i64 = 40;
-/// Milliseconds until somebody who was not woken looks by himself, with some to spare.
-const LOOK_MS: i64 = 1_300;
-/// Milliseconds until somebody for whom the store failed tries again, with some to spare.
-const RECOVERY_MS: i64 = 5_200;
 /// Where the steady clock begins.
 const BEGINNING_MS: i64 = 1_000_000_000;
 
@@ -84,6 +83,8 @@ pub(crate) struct World {
     pub(crate) store: MemoryStore,
     pub(crate) model: Model,
     pub(crate) broken: Option<Broken>,
+    /// Its history is printed.
+    is_told: bool,
     pub(crate) steady_ms: i64,
     /// How far the wall clock is ahead of the steady one.
     wall_ahead_ms: i64,
@@ -99,7 +100,9 @@ pub(crate) struct World {
     pub(crate) next_task: u64,
     pub(crate) faults: bool,
     operations_left: u32,
-    steps: u32,
+    steps: usize,
+    /// Turns after which attempts waited that were claimed ahead.
+    ahead: usize,
 }
 
 /// Polls a verb of the memory store, which is ready at once.
@@ -111,7 +114,7 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, broken: Option<Broken>) -> Self {
+    pub(crate) fn new(seed: u64, broken: Option<Broken>, is_told: bool) -> Self {
         let mut dice = Dice::new(seed);
         let plan = Plan::new(seed, &mut dice);
         let hosts = plan.hosts;
@@ -123,6 +126,7 @@ impl World {
             store: MemoryStore::new(),
             model: Model::default(),
             broken,
+            is_told,
             steady_ms: BEGINNING_MS,
             wall_ahead_ms: 0,
             most_ahead_ms: 0,
@@ -136,6 +140,7 @@ impl World {
             last_jump_ms: 0,
             next_task: 0,
             steps: 0,
+            ahead: 0,
         };
         world.hosts.resize_with(hosts, || None);
         for host in 0..hosts {
@@ -163,7 +168,11 @@ impl World {
         Err("nothing happens any more".to_owned())
     }
 
+    #[expect(clippy::print_stdout, reason = "whoever plays one seed wants to see what happens")]
     fn happen(&mut self, happening: Happening) -> Check {
+        if self.is_told {
+            println!("{} ms: {happening:?}", self.steady_ms - BEGINNING_MS);
+        }
         match happening {
             Happening::Operation => {
                 self.operations_left = self.operations_left.saturating_sub(1);
@@ -249,7 +258,9 @@ impl World {
         let Some(host) = self.host_of(owner) else { return Ok(()) };
         let wishes = host.turn(input, moment, deaf, &mut dice)?;
         let next_ms = host.core.next_at().as_ms();
+        let waits = host.backlog.waiting() > 0;
         self.dice = dice;
+        self.ahead += usize::from(waits);
         ensure!(next_ms > self.steady_ms, "a core asks to be asked again at once");
         if self.ticks.get(&owner) != Some(&next_ms) {
             self.ticks.insert(owner, next_ms);
@@ -387,19 +398,6 @@ impl World {
         }))
     }
 
-    /// What an end says must be what its driver reported, unless its lease was over.
-    fn check_settle(&mut self, owner: Owner, task: TaskId, attempt: u32, outcome: Outcome) -> Check {
-        let past = self.past(owner);
-        let reported = past.reported.iter().find(|it| (it.0, it.1) == (task, attempt)).map(|it| it.2);
-        let expected = match reported {
-            Some(reported) => reported == outcome || (past.cut_off && outcome == Outcome::Interrupted),
-            // It never began.
-            None => matches!(outcome, Outcome::Interrupted | Outcome::Cancelled),
-        };
-        ensure!(expected, "{task} ended with {outcome:?}, reported was {reported:?}");
-        Ok(())
-    }
-
     fn rescue(&mut self, rescue: Rescue, by: Option<Owner>) -> Check<Vec<Rescued>> {
         if by.is_some() {
             let until = rescue.leases_until.as_ms();
@@ -516,90 +514,4 @@ impl World {
                 .values()
                 .any(|it| matches!(it, Happening::Asked { .. } | Happening::Answered { .. }))
     }
-
-    /// Nothing happens for a while: all that could be done was done.
-    fn check_quiet(&mut self) -> Check {
-        let pending: BTreeSet<Owner> = self
-            .coming
-            .values()
-            .filter_map(|it| match it {
-                Happening::Asked { owner, .. } | Happening::Answered { owner, .. } => Some(*owner),
-                _ => None,
-            })
-            .collect();
-        for task in self.model.tasks.values() {
-            let Some(running) = task.running.filter(|_| task.life.cancel_requested) else { continue };
-            let host = self.hosts.iter().flatten().find(|host| host.owner == running.owner);
-            let told = host.and_then(|host| host.was_told(running.held.task, running.held.attempt));
-            ensure!(told != Some(None), "an attempt of {} was cancelled and not told", task.new.id);
-        }
-        // Nobody is woken because the wall clock jumped, or because the time of a task is over that stood before others.
-        let wall = self.wall();
-        let stands_before =
-            |task: &ModelTask| task.life.state == State::Queued && task.life.is_past_expiry(wall);
-        if self.steady_ms < self.last_jump_ms + LOOK_MS || self.model.tasks.values().any(stands_before) {
-            return Ok(());
-        }
-        let Some(next) = self.model.first_claimable(self.wall()) else { return Ok(()) };
-        for (index, host) in self.hosts.iter().enumerate() {
-            let Some(host) = host else { continue };
-            let held = host.running.len() + host.backlog.waiting();
-            let unsettled =
-                self.model.tasks.values().any(|task| task.running.is_some_and(|it| it.owner == host.owner));
-            let alone = host.running.values().any(|it| it.task.alone) || host.backlog.waiting() > 0;
-            let bytes: u64 = host.running.values().map(|it| it.task.memory_bytes_max).sum();
-            let fits =
-                bytes + next.new.memory_bytes_max <= host.options.memory_bytes_max && !next.life.runs_alone();
-            let has_room = held == 0 && !unsettled || held < host.options.slots && fits && !alone;
-            let recovered = host.failed_at.as_ms() + RECOVERY_MS < self.steady_ms;
-            let reaches = recovered && self.cut_off_until[index] <= self.steady_ms;
-            let idle = has_room && reaches && !pending.contains(&host.owner) && !host.is_draining;
-            let woken = self.plan.hosts == 1;
-            ensure!(!(idle && woken), "{} could begin and does not", next.new.id);
-        }
-        Ok(())
-    }
-
-    /// All is over: the store says of each task what the account says.
-    fn check_end(mut self) -> Check<Summary> {
-        let overview = now(self.store.overview()).unwrap();
-        for state in State::ALL {
-            let count = self.model.tasks.values().filter(|task| task.life.state == state).count() as u64;
-            ensure!(overview.count(state) == count, "the overview counts {} {state}", overview.count(state));
-        }
-        let mut attempts = 0;
-        for (&id, task) in &self.model.tasks {
-            ending::check_task(&self.store, id, task)?;
-            attempts += task.ends.len();
-        }
-        for (owner, past) in std::mem::take(&mut self.pasts) {
-            for (id, attempt, outcome, said) in past.reported {
-                let task = self.model.find(id)?;
-                let written = task.ends.get(attempt as usize - 1).copied();
-                let excused = past.crashed || past.cut_off;
-                ensure!(
-                    written == Some(outcome) || excused,
-                    "{id} ended with {outcome:?}, written was {written:?}"
-                );
-                let lines = ending::lines_of(&self.store, id, attempt)?;
-                let all = lines == said || written != Some(outcome);
-                ensure!(all, "attempt {attempt} of {id} said {said} lines, {lines} were kept");
-            }
-            ensure!(
-                past.applied == past.told || past.crashed,
-                "host {owner}: {} ends were written down, {} were told",
-                past.applied,
-                past.told
-            );
-        }
-        Ok(Summary { tasks: self.model.tasks.len(), attempts, steps: self.steps })
-    }
-}
-
-/// How much happened.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Summary {
-    pub(crate) tasks: usize,
-    pub(crate) attempts: usize,
-    pub(crate) steps: u32,
 }

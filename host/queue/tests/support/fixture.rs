@@ -69,7 +69,7 @@ impl Fixture for Sqlite {
 
 /// In memory, where the system has a place for that: what a disk keeps is not what these tests are about, and waiting for it
 /// would be most of their time.
-fn new_folder() -> TempDir {
+pub(crate) fn new_folder() -> TempDir {
     TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
 }
 

@@ -7,7 +7,7 @@ use crate::intake::Asked;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use http::HeaderMap;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use http_body_util::BodyExt;
 use mainworker_domain::json;
 use mainworker_domain::limits::{BATCH_BYTES_MAX, BATCH_TASKS_MAX, ENVELOPE_BYTES_MAX, OPTIONS_BYTES_MAX};
@@ -18,6 +18,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::cell::RefCell;
 use std::fmt;
+use std::time::Duration;
 use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 
@@ -46,13 +47,22 @@ impl Kind {
             Self::Small => SMALL_BODY_BYTES_MAX,
         }
     }
+
+    fn too_large(self, observed: u64, observed_is_least: bool) -> ApiError {
+        let what = match self {
+            Self::Task => "the request",
+            Self::Batch => "the batch",
+            Self::Small => "the body",
+        };
+        ApiError::TooLarge { what, unit: "bytes", observed, observed_is_least, allowed: self.bytes_max() }
+    }
 }
 
 /// A body, and the room that it takes.
 pub(super) struct Held<'a> {
     pub(super) bytes: Bytes,
-    /// Given back when the body is not needed any more.
-    _room: SemaphorePermit<'a>,
+    /// Given back when the body is not needed any more. The number of connections is what bounds small ones.
+    _room: Option<SemaphorePermit<'a>>,
 }
 
 /// Reads the body of a request.
@@ -65,25 +75,41 @@ pub(super) async fn read(api: &Api, request: Request, kind: Kind) -> Result<Held
     } else if let Err(error) = check_media_type(&parts.headers) {
         Some(error)
     } else if size.lower() > bytes_max {
-        Some(too_large(size.lower(), false, bytes_max))
+        Some(kind.too_large(size.lower(), false))
     } else {
         None
     };
     if let Some(error) = refused {
-        discard(body).await;
+        discard(&parts.headers, body).await;
         return Err(error);
     }
     // Who does not say how much there is takes the room of the largest.
-    let pieces = size.exact().unwrap_or(bytes_max).div_ceil(ROOM_PIECE_BYTES);
-    let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
-    let room = api.bodies.acquire_many(pieces).await.map_err(|_| ApiError::Stopping)?;
-    let read = timeout(BODY_READ, collect(body, bytes_max)).await;
-    let bytes = read.map_err(|_| ApiError::Timeout { seconds: BODY_READ.as_secs() })??;
-    Ok(Held { bytes, _room: room })
+    let bytes = size.exact().unwrap_or(bytes_max);
+    let room = if bytes > SMALL_BODY_BYTES_MAX { Some(room(api, bytes).await?) } else { None };
+    Ok(Held { bytes: collect(body, kind, BODY_READ).await?, _room: room })
+}
+
+/// Waits for room for so many bytes.
+async fn room(api: &Api, bytes: u64) -> Result<SemaphorePermit<'_>, ApiError> {
+    let pieces = u32::try_from(bytes.div_ceil(ROOM_PIECE_BYTES)).unwrap_or(u32::MAX);
+    api.bodies.acquire_many(pieces).await.map_err(|_| ApiError::Stopping)
+}
+
+/// All of a body, if it comes in time.
+async fn collect(mut body: Body, kind: Kind, time: Duration) -> Result<Bytes, ApiError> {
+    match timeout(time, collect_pieces(&mut body, kind)).await {
+        Ok(Err(error @ ApiError::TooLarge { .. })) => {
+            discard(&HeaderMap::new(), body).await;
+            Err(error)
+        }
+        Ok(collected) => collected,
+        Err(_) => Err(ApiError::Timeout { seconds: time.as_secs() }),
+    }
 }
 
 /// The usual body comes in one piece, which is not copied.
-async fn collect(mut body: Body, bytes_max: u64) -> Result<Bytes, ApiError> {
+async fn collect_pieces(body: &mut Body, kind: Kind) -> Result<Bytes, ApiError> {
+    let bytes_max = kind.bytes_max();
     let mut first: Option<Bytes> = None;
     let mut whole: Vec<u8> = Vec::new();
     let mut observed = 0_u64;
@@ -91,8 +117,7 @@ async fn collect(mut body: Body, bytes_max: u64) -> Result<Bytes, ApiError> {
         let Ok(piece) = frame.map_err(|_| ApiError::BrokenOff)?.into_data() else { continue };
         observed += piece.len() as u64;
         if observed > bytes_max {
-            discard(body).await;
-            return Err(too_large(bytes_max, true, bytes_max));
+            return Err(kind.too_large(bytes_max, true));
         }
         match first.take() {
             None if whole.is_empty() => first = Some(piece),
@@ -108,9 +133,9 @@ async fn collect(mut body: Body, bytes_max: u64) -> Result<Bytes, ApiError> {
 }
 
 /// Reads on for a while without keeping anything. A connection that is closed on a client that still writes can take the
-/// answer with it.
-pub(super) async fn discard(mut body: Body) {
-    if body.is_end_stream() {
+/// answer with it. One that waits to be told to go on is not told.
+pub(super) async fn discard(headers: &HeaderMap, mut body: Body) {
+    if body.is_end_stream() || headers.contains_key(EXPECT) {
         return;
     }
     let read = async {
@@ -125,10 +150,6 @@ pub(super) async fn discard(mut body: Body) {
     };
     // Late or not, nobody needs it.
     let _ = timeout(DISCARD, read).await;
-}
-
-fn too_large(observed: u64, observed_is_least: bool, allowed: u64) -> ApiError {
-    ApiError::TooLarge { what: "the request", unit: "bytes", observed, observed_is_least, allowed }
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
@@ -150,7 +171,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
 /// The request for one task: `{"envelope": {…}, "options": {…}}`. The envelope is left as it was sent, and is checked by
 /// the intake.
 pub(super) fn task(bytes: &[u8]) -> Result<Asked, ApiError> {
-    let [envelope, options] = fields(bytes, "the request", "", TASK_FIELDS)?;
+    let [envelope, options] = fields(bytes, TASK_FIELDS)?;
     let envelope = envelope.ok_or(ApiError::MissingField { what: "the request", field: "envelope" })?;
     let options = options.map(read_options).transpose()?.unwrap_or_default();
     Ok(Asked { envelope: envelope.get().to_owned(), options })
@@ -158,7 +179,7 @@ pub(super) fn task(bytes: &[u8]) -> Result<Asked, ApiError> {
 
 /// The request for many tasks: `{"tasks": [{"envelope": {…}, "options": {…}}, …]}`.
 pub(super) fn batch(bytes: &[u8]) -> Result<Vec<Asked>, ApiError> {
-    let [tasks] = fields(bytes, "the request", "", &["tasks"])?;
+    let [tasks] = fields(bytes, &["tasks"])?;
     let tasks = tasks.ok_or(ApiError::MissingField { what: "the request", field: "tasks" })?.get();
     let found = raw_type(tasks);
     let tasks: Vec<&RawValue> = serde_json::from_str(tasks).map_err(|_| ApiError::WrongType {
@@ -207,7 +228,7 @@ pub(super) fn small(bytes: &[u8], known: &'static [&'static str]) -> Result<Valu
 pub(super) fn object<'a>(
     value: &'a Value,
     what: &'static str,
-    pointer: &str,
+    pointer: &'static str,
     known: &'static [&'static str],
 ) -> Result<&'a serde_json::Map<String, Value>, ApiError> {
     let Value::Object(object) = value else {
@@ -218,22 +239,25 @@ pub(super) fn object<'a>(
         });
     };
     match object.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(unknown) => Err(unknown_field(what, unknown, known)),
+        Some(unknown) => Err(unknown_field(what, pointer, unknown, known)),
         None => Ok(object),
     }
 }
 
-fn unknown_field(what: &'static str, field: &str, known: &'static [&'static str]) -> ApiError {
-    let nearest =
-        nearest(field, known.iter().copied()).and_then(|name| known.iter().find(|known| **known == name));
-    ApiError::UnknownField { what, field: field.chars().take(80).collect(), known, nearest: nearest.copied() }
+fn unknown_field(
+    what: &'static str,
+    parent: &'static str,
+    field: &str,
+    known: &'static [&'static str],
+) -> ApiError {
+    let nearest = nearest(field, known.iter().copied());
+    ApiError::UnknownField { what, parent, field: field.chars().take(80).collect(), known, nearest }
 }
 
-/// The fields of a JSON object, each as it was written: what is inside of them is not looked at beyond its syntax.
+/// The fields of the JSON object that a request is, each as it was written: what is inside of them is not looked at beyond
+/// its syntax.
 fn fields<'a, const N: usize>(
     bytes: &'a [u8],
-    what: &'static str,
-    pointer: &str,
     known: &'static [&'static str],
 ) -> Result<[Option<&'a RawValue>; N], ApiError> {
     let unknown = RefCell::new(None);
@@ -245,12 +269,12 @@ fn fields<'a, const N: usize>(
             Err(malformed) => ApiError::MalformedJson(malformed),
             Ok(()) => {
                 let found = std::str::from_utf8(bytes).map_or("no text", raw_type);
-                ApiError::WrongType { pointer: pointer.to_owned(), found, expected: "an object" }
+                ApiError::WrongType { pointer: String::new(), found, expected: "an object" }
             }
         }
     })?;
     match unknown.take() {
-        Some(field) => Err(unknown_field(what, &field, known)),
+        Some(field) => Err(unknown_field("the request", "", &field, known)),
         None => Ok(fields),
     }
 }
@@ -299,6 +323,8 @@ fn raw_type(raw: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::{StreamExt, stream};
+    use std::io;
 
     const ENVELOPE: &str =
         r#"{"configuration": {}, "jobName":"echo","source":"api","jobPayload":{"n":1.50}}"#;
@@ -387,6 +413,37 @@ mod tests {
         assert_eq!(small(br#"{"a":1,"a":1}"#, &["a"]).unwrap_err().code(), "malformed_json");
         assert_eq!(small(br#"{"delay":5}"#, &["delayMs"]).unwrap_err().code(), "unknown_field");
         assert_eq!(small(b"[]", &[]).unwrap_err().code(), "wrong_type");
+    }
+
+    async fn collected(pieces: Vec<Result<String, io::Error>>) -> Result<Bytes, ApiError> {
+        let body = Body::from_stream(stream::iter(pieces));
+        collect(body, Kind::Small, Duration::from_secs(60)).await
+    }
+
+    #[tokio::test]
+    async fn pieces_become_one_body() {
+        let text = |text: &str| Ok(text.to_owned());
+        assert_eq!(collected(Vec::new()).await.unwrap(), "");
+        assert_eq!(collected(vec![text("one")]).await.unwrap(), "one");
+        assert_eq!(collected(vec![text("o"), text("n"), text("e")]).await.unwrap(), "one");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_ends_badly_is_none() {
+        let broken = collected(vec![Ok("on".to_owned()), Err(io::ErrorKind::ConnectionReset.into())]).await;
+        assert_eq!(broken.unwrap_err().problem().code, "malformed_json");
+        let half = "x".repeat(40 << 10);
+        let large = collected(vec![Ok(half.clone()), Ok(half)]).await.unwrap_err().problem();
+        assert_eq!((large.code.as_str(), large.status), ("too_large", 413));
+        assert_eq!(large.detail, "the body has more than 65536 bytes, expected at most 65536");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for_long() {
+        let begun = stream::iter([Ok::<_, io::Error>("{")]).chain(stream::pending());
+        let late = collect(Body::from_stream(begun), Kind::Task, Duration::from_millis(20)).await;
+        let late = late.unwrap_err().problem();
+        assert_eq!((late.code.as_str(), late.status), ("timeout", 408));
     }
 
     #[test]

@@ -123,6 +123,7 @@ fn read(bytes: &[u8], verb: Verb) -> Result<(Filter, bool), ApiError> {
             name: "filter".to_owned(),
             found: "empty".to_owned(),
             expected: "at least one filter, such as `job`".to_owned(),
+            nearest: None,
         });
     }
     if filter.states.is_empty() {

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use std::future::Future;
 use std::sync::Arc;
 use tokio::time::timeout;
 
@@ -33,8 +34,6 @@ pub(super) struct Endpoint {
     pub(super) path: &'static str,
     /// What whoever asks has to have.
     pub(super) needs: Needs,
-    /// Whether the answer may go on for ever.
-    pub(super) streams: bool,
 }
 
 /// An endpoint and what it belongs to, for [`guard`].
@@ -73,22 +72,59 @@ pub(super) async fn guard(State(guarded): State<Guarded>, mut request: Request, 
     let Guarded { api, endpoint } = guarded;
     let response = match endpoint.needs.admit(&api, request.headers()) {
         Err(error) => {
-            discard(request.into_body()).await;
+            let (parts, body) = request.into_parts();
+            discard(&parts.headers, body).await;
             error.into_response()
         }
         Ok(caller) => {
             if let Some(caller) = caller {
                 request.extensions_mut().insert(caller);
             }
-            if endpoint.streams {
-                next.run(request).await
-            } else {
-                let seconds = REQUEST.as_secs();
-                let answered = timeout(REQUEST, next.run(request)).await;
-                answered.unwrap_or_else(|_| ApiError::TookTooLong { seconds }.into_response())
+            // The time until the answer begins; a stream that did goes on.
+            let answered = timeout(REQUEST, next.run(request));
+            let answered = match endpoint.method {
+                "GET" => Some(answered.await),
+                _ => to_its_end(answered).await,
+            };
+            let seconds = REQUEST.as_secs();
+            match answered {
+                Some(Ok(response)) => response,
+                Some(Err(_)) => ApiError::TookTooLong { seconds }.into_response(),
+                None => ApiError::Host("a request was not answered").into_response(),
             }
         }
     };
     api.host.metrics.answered(endpoint.method, endpoint.path, response.status().as_u16());
     response
+}
+
+/// Does something to its end even if nobody waits for it any more: a client that goes away must not leave a task stored and
+/// nobody told of it. None if it panicked, or the host ended before.
+async fn to_its_end<T: Send + 'static>(doing: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    tokio::spawn(doing).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn what_has_begun_is_done_although_its_client_went_away() {
+        let (go_on, goes_on) = oneshot::channel::<()>();
+        let (done, is_done) = oneshot::channel();
+        let doing = to_its_end(async move {
+            goes_on.await.unwrap();
+            done.send("done").unwrap();
+        });
+        assert!(doing.now_or_never().is_none(), "it waits, and is dropped with its client");
+        go_on.send(()).unwrap();
+        assert_eq!(is_done.await.unwrap(), "done");
+    }
+
+    #[tokio::test]
+    async fn its_result_is_handed_on() {
+        assert_eq!(to_its_end(async { 7 }).await, Some(7));
+    }
 }

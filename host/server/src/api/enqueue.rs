@@ -92,8 +92,11 @@ async fn take(api: &Api, caller: &Caller, asked: Vec<Asked>) -> Result<Vec<Enque
     taken.map_err(|NotTaken { index, failure }| (ApiError::NotTaken(Box::new(failure)), index))
 }
 
-/// What does not come as far as the intake is a rejection too.
+/// What does not come as far as the intake is a rejection too; what did not come at all is none.
 fn tell_rejected(api: &Api, caller: &Caller, error: &ApiError) {
+    if matches!(error, ApiError::BrokenOff | ApiError::Timeout { .. } | ApiError::Host(_)) {
+        return;
+    }
     api.host.events.emit(Event::EnvelopeRejected {
         code: error.code().to_owned(),
         detail: error.to_string(),

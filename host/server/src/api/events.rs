@@ -11,12 +11,11 @@ use axum::response::sse::Event as Sent;
 use http::Uri;
 use mainworker_domain::event::Event;
 use mainworker_domain::job_name::JobName;
-use mainworker_domain::nearest::nearest;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 const PARAMETERS: &[&str] = &["job", "kind"];
 
@@ -58,10 +57,7 @@ pub(super) async fn follow_events(State(api): State<Arc<Api>>, uri: Uri) -> Resu
 
 fn kind(word: &str) -> Result<&'static str, ApiError> {
     let known = KINDS.into_iter().find(|kind| *kind == word);
-    known.ok_or_else(|| {
-        let near = nearest(word, KINDS).map(|near| format!("`{near}` perhaps, or another of "));
-        filter::bad("kind", word, format!("{}`{}`", near.unwrap_or_default(), KINDS.join("`, `")))
-    })
+    known.ok_or_else(|| filter::bad_word("kind", word, &KINDS))
 }
 
 /// What a client is told of.
@@ -75,22 +71,35 @@ struct Told {
 impl Source for Told {
     async fn read(&mut self, events: &mut VecDeque<Sent>) -> bool {
         match self.told.recv().await {
-            Ok(stamped) => {
-                if self.wants(&stamped.event) {
-                    events.push_back(event(stamped.event.kind(), &data(&stamped)));
-                }
-                true
+            Ok(stamped) => self.tell(&stamped, events),
+            Err(RecvError::Lagged(count)) => events.push_back(missed(count)),
+            Err(RecvError::Closed) => return false,
+        }
+        true
+    }
+
+    async fn read_last(&mut self, events: &mut VecDeque<Sent>) -> bool {
+        loop {
+            match self.told.try_recv() {
+                Ok(stamped) => self.tell(&stamped, events),
+                Err(TryRecvError::Lagged(count)) => events.push_back(missed(count)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return true,
             }
-            Err(RecvError::Lagged(count)) => {
-                events.push_back(event("missed", &json!({ "count": count })));
-                true
-            }
-            Err(RecvError::Closed) => false,
         }
     }
 }
 
+fn missed(count: u64) -> Sent {
+    event("missed", &json!({ "count": count }))
+}
+
 impl Told {
+    fn tell(&self, stamped: &Stamped, events: &mut VecDeque<Sent>) {
+        if self.wants(&stamped.event) {
+            events.push_back(event(stamped.event.kind(), &data(stamped)));
+        }
+    }
+
     fn wants(&self, event: &Event) -> bool {
         let is_kind = self.kinds.is_empty() || self.kinds.contains(&event.kind());
         is_kind && self.job.as_ref().is_none_or(|job| job_of(event) == Some(job.as_str()))
@@ -242,6 +251,6 @@ mod tests {
         assert_eq!(told(Some(echo()), &[]), of_echo);
         assert_eq!(told(Some(echo()), &["paused", "host-error"]), ["paused"]);
         let problem = kind("task-enqueud").unwrap_err().problem();
-        assert!(problem.detail.contains("expected `task-enqueued` perhaps"), "{}", problem.detail);
+        assert_eq!(problem.hint.as_deref(), Some("did you mean `task-enqueued`?"));
     }
 }

@@ -85,8 +85,7 @@ pub(super) fn read(filter: &TaskFilter) -> Result<Filter, ApiError> {
         JobName::parse(name).map_err(|_| bad("job", name, expected()))
     });
     let outcome = filter.outcome.as_deref().map(|word| {
-        Outcome::parse(word)
-            .ok_or_else(|| bad("outcome", word, one_of(word, &Outcome::ALL.map(Outcome::as_str))))
+        Outcome::parse(word).ok_or_else(|| bad_word("outcome", word, &Outcome::ALL.map(Outcome::as_str)))
     });
     let longer_than = filter.longer_than.as_deref().map(|text| {
         parse_ms(text)
@@ -131,22 +130,26 @@ pub(super) fn canonical(filter: &Filter) -> String {
 }
 
 fn state(word: &str) -> Result<State, ApiError> {
-    State::parse(word).ok_or_else(|| bad("state", word, one_of(word, &State::ALL.map(State::as_str))))
+    State::parse(word).ok_or_else(|| bad_word("state", word, &State::ALL.map(State::as_str)))
 }
 
-fn one_of(word: &str, known: &[&'static str]) -> String {
-    match nearest(word, known.iter().copied()) {
-        Some(nearest) => format!("`{nearest}` perhaps, or another of `{}`", known.join("`, `")),
-        None => format!("one of `{}`", known.join("`, `")),
+/// A value that is none of the words that there are.
+pub(super) fn bad_word(name: &str, found: &str, known: &[&'static str]) -> ApiError {
+    ApiError::BadFilter {
+        name: name.to_owned(),
+        found: quoted(found),
+        expected: format!("one of `{}`", known.join("`, `")),
+        nearest: nearest(found, known.iter().copied()),
     }
 }
 
+/// A value that cannot be meant.
 pub(super) fn bad(name: &str, found: &str, expected: String) -> ApiError {
-    ApiError::BadFilter { name: name.to_owned(), found: shortened(found), expected }
+    ApiError::BadFilter { name: name.to_owned(), found: quoted(found), expected, nearest: None }
 }
 
 /// A value as it is shown in a message.
-pub(super) fn shortened(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("`{}`", text.chars().take(80).collect::<String>())
 }
 
@@ -186,10 +189,10 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_a_bad_filter() {
         for (query, said) in [
-            ("state=quued", "`quued`, expected `queued` perhaps"),
+            ("state=quued", "`quued`, expected one of `queued`, `running`"),
             ("state=", "``, expected one of `queued`"),
             ("state=queued,", "``, expected one of"),
-            ("outcome=time-out", "expected `timed-out` perhaps"),
+            ("outcome=time-out", "expected one of `completed`"),
             ("job=Echo", "expected a job's name"),
             ("from=yesterday", "expected a time such as"),
             ("to=2015-05-17T10:05:32+02:00", "a `+` in a URL is `%2B`"),
@@ -201,6 +204,8 @@ mod tests {
             assert_eq!((problem.code.as_str(), problem.status), ("bad_filter", 400), "{query}");
             assert!(problem.detail.contains(said), "{query}: {}", problem.detail);
         }
+        let hint = parsed("outcome=time-out").unwrap_err().problem().hint;
+        assert_eq!(hint.as_deref(), Some("did you mean `timed-out`?"));
     }
 
     #[test]

@@ -44,7 +44,8 @@ impl Known {
             let revision = |name: &JobName| match modules.current(name) {
                 Ok(revision) => revision,
                 Err(failure) => {
-                    tracing::warn!(job = %name, code = failure.code, problem = failure.message, "a module cannot be used");
+                    // It was told when it was found.
+                    tracing::debug!(job = %name, code = failure.code, problem = failure.message, "a module cannot be used");
                     None
                 }
             };

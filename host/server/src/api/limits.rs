@@ -16,23 +16,25 @@ pub(super) const BUFFER_BYTES_MAX: usize = 64 << 10;
 pub(super) const HEADER_READ: Duration = Duration::from_secs(10);
 /// Until the body of a request is here: a batch of its largest size at 1 MiB a second.
 pub(super) const BODY_READ: Duration = Duration::from_secs(64);
-/// From the headers of a request to its answer. Not for streams.
+/// From the headers of a request to the beginning of its answer.
 pub(super) const REQUEST: Duration = Duration::from_secs(120);
 /// Until a client takes more of what it is sent. One that does not read holds its connection no longer.
 pub(super) const WRITE_STALL: Duration = Duration::from_secs(30);
 /// Between two comments on a stream that has nothing to say, so that proxies and clients know that it lives.
 pub(super) const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a stream may take to tell what is left once the host stops. Well within [`STOP`].
+pub(super) const LAST_READ: Duration = Duration::from_secs(5);
 /// From the wish to stop until requests under way are dropped where they are.
 pub(super) const STOP: Duration = Duration::from_secs(10);
 /// From one part of many tasks to be changed at once to the next; what is left is for another request.
 pub(super) const BULK: Duration = Duration::from_secs(30);
-/// Bytes of all bodies that are held at a time. Larger than any single one; further ones wait.
+/// Bytes of all larger bodies that are held at a time. More than any single one; further ones wait.
 pub(super) const BODIES_BYTES_MAX: u64 = 256 << 20;
 /// Bytes of a body that is refused and still read, so that its sender reads the answer instead of a closed connection.
 pub(super) const DISCARDED_BYTES_MAX: u64 = 4 << 20;
 /// How long a body that is refused is still read.
 pub(super) const DISCARD: Duration = Duration::from_secs(2);
-/// Bytes of a body that is neither a task nor a batch of them.
+/// Bytes of a body that is neither a task nor a batch of them; and of one that is held without asking for room.
 pub(super) const SMALL_BODY_BYTES_MAX: u64 = 64 << 10;
 /// Tasks on a page, unless it is said otherwise.
 pub(super) const PAGE_TASKS: usize = 50;

@@ -113,17 +113,27 @@ impl Source for FollowedLog {
             // From here on the news is taken: it must not be lost if this is dropped before it is read.
             self.reads_at_once = true;
         }
-        match self.read_on(events).await {
-            Ok(goes_on) => goes_on,
-            Err(error) => {
-                events.push_back(event("problem", &error.problem()));
-                false
+        self.read_or_tell(events).await
+    }
+
+    async fn read_last(&mut self, events: &mut VecDeque<Event>) -> bool {
+        loop {
+            let goes_on = self.read_or_tell(events).await;
+            if !goes_on || !self.reads_at_once {
+                return goes_on;
             }
         }
     }
 }
 
 impl FollowedLog {
+    async fn read_or_tell(&mut self, events: &mut VecDeque<Event>) -> bool {
+        self.read_on(events).await.unwrap_or_else(|error| {
+            events.push_back(event("problem", &error.problem()));
+            false
+        })
+    }
+
     async fn read_on(&mut self, events: &mut VecDeque<Event>) -> Result<bool, ApiError> {
         let lines = read(&self.api, self.id, self.from).await?;
         let view = match lines.more {

@@ -80,6 +80,8 @@ pub enum ApiError {
         found: String,
         /// What was expected.
         expected: String,
+        /// The word most like it.
+        nearest: Option<&'static str>,
     },
     /// A filter that there is not.
     #[error("there is no filter `{name}`, expected some of `{}`", known.join("`, `"))]
@@ -142,6 +144,8 @@ pub enum ApiError {
     UnknownField {
         /// What has it.
         what: &'static str,
+        /// Where that is, as a JSON pointer.
+        parent: &'static str,
         /// Its name, shortened.
         field: String,
         /// The fields that there are.
@@ -261,7 +265,7 @@ impl ApiError {
 
     fn pointer(&self) -> Option<String> {
         match self {
-            Self::UnknownField { field, .. } => Some(format!("/{}", escape_pointer(field))),
+            Self::UnknownField { parent, field, .. } => Some(format!("{parent}/{}", escape_pointer(field))),
             Self::WrongType { pointer, .. } => Some(pointer.clone()),
             Self::Options(error) if error.option().is_empty() => Some("/options".to_owned()),
             Self::Options(error) => Some(format!("/options/{}", escape_pointer(error.option()))),

@@ -1,6 +1,6 @@
 //! The query of a request, read strictly: each parameter once, and only those that there are.
 
-use super::filter::shortened;
+use super::filter::quoted;
 use super::problem::ApiError;
 use axum::extract::Query;
 use http::Uri;
@@ -26,6 +26,7 @@ impl Parameters {
                     name: name.clone(),
                     found: "there twice".to_owned(),
                     expected: "it once".to_owned(),
+                    nearest: None,
                 });
             }
         }
@@ -44,8 +45,9 @@ impl Parameters {
             Some("" | "true") => Ok(true),
             Some(other) => Err(ApiError::BadFilter {
                 name: name.to_owned(),
-                found: shortened(other),
+                found: quoted(other),
                 expected: "`true`, `false` or nothing".to_owned(),
+                nearest: None,
             }),
         }
     }
@@ -54,7 +56,6 @@ impl Parameters {
 /// A filter that there is not.
 pub(super) fn unknown(name: &str, known: &'static [&'static str]) -> ApiError {
     let nearest = nearest(name, known.iter().copied());
-    let nearest = nearest.and_then(|nearest| known.iter().find(|known| **known == nearest)).copied();
     ApiError::UnknownFilter { name: name.chars().take(80).collect(), known, nearest }
 }
 
@@ -63,6 +64,7 @@ fn bad_query() -> ApiError {
         name: "query".to_owned(),
         found: "nothing that can be read".to_owned(),
         expected: "`name=value` joined by `&`".to_owned(),
+        nearest: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Streams of server-sent events: how many there may be, how one shows that it lives, and how it ends with the host.
 
 use super::Api;
-use super::limits::{STREAM_KEEP_ALIVE, STREAMS_MAX};
+use super::limits::{LAST_READ, STREAM_KEEP_ALIVE, STREAMS_MAX};
 use super::problem::ApiError;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
@@ -19,6 +19,9 @@ pub(super) trait Source: Send + 'static {
     /// Waits until there is something, and adds it to `events`. False if nothing will follow. Dropping the future loses
     /// nothing.
     fn read(&mut self, events: &mut VecDeque<Event>) -> impl Future<Output = bool> + Send;
+
+    /// Adds what is there already to `events`, without waiting for more. False if nothing would have followed.
+    fn read_last(&mut self, events: &mut VecDeque<Event>) -> impl Future<Output = bool> + Send;
 }
 
 /// A stream that is open.
@@ -61,14 +64,20 @@ impl<S: Source> Open<S> {
             if self.has_ended {
                 return None;
             }
-            tokio::select! {
-                read = timeout(STREAM_KEEP_ALIVE, self.source.read(&mut self.ready)) => match read {
-                    Ok(goes_on) => self.has_ended = !goes_on,
-                    Err(_) => return Some(Event::default().comment("")),
-                },
-                _ = self.stopping.wait_for(|&stopping| stopping) => {
+            let read = tokio::select! {
+                read = timeout(STREAM_KEEP_ALIVE, self.source.read(&mut self.ready)) => Some(read),
+                _ = self.stopping.wait_for(|&stopping| stopping) => None,
+            };
+            match read {
+                Some(Ok(goes_on)) => self.has_ended = !goes_on,
+                Some(Err(_)) => return Some(Event::default().comment("")),
+                None => {
+                    // What happened before the host stops is told; attempts may have ended just now.
+                    let last = timeout(LAST_READ, self.source.read_last(&mut self.ready)).await;
+                    if last.unwrap_or(true) {
+                        self.ready.push_back(event("stopping", &serde_json::json!({})));
+                    }
                     self.has_ended = true;
-                    return Some(event("stopping", &serde_json::json!({})));
                 }
             }
         }

@@ -41,7 +41,11 @@ pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::load(args.host.settings.as_deref())?;
     let data_dir = args.host.data_dir().ok_or_else(|| {
         let hint = "name a folder with `--data DIR`";
-        Failure::usage("data_dir_unknown", "finding the data folder: no flag and no home folder names one", hint)
+        Failure::usage(
+            "data_dir_unknown",
+            "finding the data folder: no flag and no home folder names one",
+            hint,
+        )
     })?;
     let runtime = Builder::new_multi_thread()
         .enable_all()

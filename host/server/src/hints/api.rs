@@ -28,8 +28,9 @@ pub fn of_api(error: &ApiError) -> Option<String> {
         ApiError::NotFound { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
         ApiError::NotFound { nearest: None, .. } => "`/openapi.json` lists the paths".to_owned(),
         ApiError::MethodNotAllowed { .. } => "the header `Allow` names the methods that it takes".to_owned(),
-        ApiError::BadFilter { .. } => return None,
-        ApiError::UnknownFilter { nearest: Some(nearest), .. }
+        ApiError::BadFilter { nearest: None, .. } => return None,
+        ApiError::BadFilter { nearest: Some(nearest), .. }
+        | ApiError::UnknownFilter { nearest: Some(nearest), .. }
         | ApiError::UnknownField { nearest: Some(nearest), .. }
         | ApiError::Options(OptionError::Unknown { nearest: Some(nearest), .. }) => {
             format!("did you mean `{nearest}`?")
@@ -43,7 +44,8 @@ pub fn of_api(error: &ApiError) -> Option<String> {
         ApiError::UnsupportedMediaType { .. } => {
             "send JSON with the header `Content-Type: application/json`, not compressed".to_owned()
         }
-        ApiError::TooLarge { unit: "tasks", .. } => "send several batches".to_owned(),
+        ApiError::TooLarge { what: "the batch", .. } => "send several batches".to_owned(),
+        ApiError::TooLarge { what: "the body", .. } => "`/openapi.json` describes the request".to_owned(),
         ApiError::TooLarge { .. } => "pass data in a mount and name it in the payload".to_owned(),
         ApiError::Timeout { .. } => "send the body at once after the headers".to_owned(),
         ApiError::BrokenOff => "send as many bytes as `Content-Length` says".to_owned(),

@@ -54,7 +54,11 @@ impl Running {
     ///
     /// # Errors
     /// The first thing that cannot be had.
-    pub async fn start(mut settings: Settings, folder: ModulesFolder, data_dir: &Path) -> Result<Self, Failure> {
+    pub async fn start(
+        mut settings: Settings,
+        folder: ModulesFolder,
+        data_dir: &Path,
+    ) -> Result<Self, Failure> {
         settings.check_mounts_apart(folder.path(), Some(data_dir))?;
         settings.http.check()?;
         let access = Access::of(&settings.server)?;
@@ -162,8 +166,7 @@ fn told_of_events(
 
 /// The store in the data folder, and what seals configuration in it.
 async fn open_store(data_dir: &Path) -> Result<(Arc<SqliteStore>, Arc<Sealer>), Failure> {
-    let store = SqliteStore::open(data_dir, SystemTime::now().into())
-        .map_err(|error| not_opened(&error))?;
+    let store = SqliteStore::open(data_dir, SystemTime::now().into()).map_err(|error| not_opened(&error))?;
     // With the store in hand no other host makes a key at the same time.
     let kept = store.kept(CHECK_NAME).await.map_err(Failure::host)?;
     let sealer = Sealer::open(data_dir, kept.is_none())?;
@@ -174,7 +177,10 @@ async fn open_store(data_dir: &Path) -> Result<(Arc<SqliteStore>, Arc<Sealer>), 
     if !sealer.made(&kept) {
         return Err(Failure::usage(
             "sealing_key_wrong",
-            format!("opening the store in `{}`: its configuration was sealed with another key", data_dir.display()),
+            format!(
+                "opening the store in `{}`: its configuration was sealed with another key",
+                data_dir.display()
+            ),
             "give the host the key that it had when the store was made",
         ));
     }

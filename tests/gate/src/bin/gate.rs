@@ -5,13 +5,13 @@ use gate::runner::{self, Gate, Request};
 use gate::workspace::Workspace;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo gate [--list] [STEP…]\n\nWithout a STEP, all of them run, in this order:";
+const USAGE: &str = "usage: cargo gate [--list] [STEP… [--OPTION N]]\n\nWithout a STEP, all of them run but those that have to be named, in this order:";
 
 fn main() -> ExitCode {
     let console = Console::detect();
     let args: Vec<_> = std::env::args().skip(1).collect();
-    let steps = match runner::request(&args) {
-        Ok(Request::Run(steps)) => steps,
+    let (steps, told) = match runner::request(&args) {
+        Ok(Request::Run(steps, told)) => (steps, told),
         Ok(Request::List) => {
             runner::list(console);
             return ExitCode::SUCCESS;
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     };
     match Workspace::load() {
         Ok(workspace) => {
-            let passed = runner::run(&Gate { workspace, console }, &steps);
+            let passed = runner::run(&Gate { workspace, console, told }, &steps);
             if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {

@@ -9,12 +9,16 @@ CREATE TABLE migration (
     applied_at INTEGER NOT NULL
 ) STRICT;
 
+-- created_max: the latest that a task was accepted. clock_back_ms: the most that one was accepted before an older one, by a clock that
+-- went back; so times of acceptance are found by place.
 CREATE TABLE store (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     paused INTEGER NOT NULL,
-    last_place INTEGER NOT NULL
+    last_place INTEGER NOT NULL,
+    created_max INTEGER NOT NULL,
+    clock_back_ms INTEGER NOT NULL
 ) STRICT;
-INSERT INTO store (only, paused, last_place) VALUES (1, 0, 0);
+INSERT INTO store (only, paused, last_place, created_max, clock_back_ms) VALUES (1, 0, 0, 0, 0);
 
 -- Small values that must outlive the process, by name.
 CREATE TABLE kept (
@@ -160,9 +164,10 @@ CREATE TABLE lease (
     progress_message TEXT
 ) STRICT;
 
--- The attempts that ended.
+-- The attempts that ended. `key` is place × 2^20 + number: rows of any length lie in the order in which they are read, without an
+-- index. Of a task with a million attempts the last row is written over by each further one.
 CREATE TABLE attempt (
-    place INTEGER NOT NULL,
+    key INTEGER PRIMARY KEY,
     number INTEGER NOT NULL,
     outcome INTEGER NOT NULL,
     revision INTEGER NOT NULL,
@@ -184,9 +189,8 @@ CREATE TABLE attempt (
     error_code TEXT,
     error_message TEXT,
     error_hint TEXT,
-    result TEXT,
-    PRIMARY KEY (place, number)
-) STRICT, WITHOUT ROWID;
+    result TEXT
+) STRICT;
 
 -- Pieces of logs. `lines` is a JSON array of [at_ms, level, context, message].
 CREATE TABLE log (

@@ -12,10 +12,13 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::host::Running;
 use crate::modules_folder::ModulesFolder;
-use crate::settings::{QueueSettings, ServerSettings, Settings};
+use crate::settings::{QueueSettings, ServerSettings, Settings, module_cache};
 use clap::Args;
 use secrecy::SecretString;
-use std::path::Path;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use tokio::runtime::Runtime;
 
 /// The token of the benchmark's own host, which nobody else reaches.
@@ -49,7 +52,7 @@ pub(super) fn queue(args: &QueueArgs) -> Result<ExitCode, Failure> {
     // Beside the data folder that is named, so that its disk is the one that is measured.
     let scratch = match &args.host.data {
         Some(data) => {
-            std::fs::create_dir_all(data).map_err(Failure::host)?;
+            fs::create_dir_all(data).map_err(Failure::host)?;
             tempfile::tempdir_in(data)
         }
         None => tempfile::tempdir(),
@@ -59,19 +62,39 @@ pub(super) fn queue(args: &QueueArgs) -> Result<ExitCode, Failure> {
     let mut figures = Figures::default();
     let path = |name: &str| scratch.path().join(name);
 
+    let warm = |name: &str| warmed(&path("intake"), path(name));
     runtime.block_on(async {
         rates::intake(&folder, &path("intake"), &mut figures).await?;
-        rates::drain(&folder, &path("drain"), &mut figures).await?;
+        rates::drain(&folder, &warm("drain")?, &mut figures).await?;
         rates::queue_only(&path("queue-only"), &mut figures).await?;
-        latency::start(&folder, &path("start"), &mut figures).await
+        latency::start(&folder, &warm("start")?, &mut figures).await
     })?;
-    startup::serving(&folder, &path("startup"), &mut figures)?;
+    startup::serving(&folder, &warm("startup")?, &mut figures)?;
     if args.million {
         runtime.block_on(million::listing(&path("million"), &mut figures))?;
     }
-    figures.add("peakRssBytes", startup::peak_resident_bytes(), "the most memory that this process had, all of the above together");
+    figures.add(
+        "peakRssBytes",
+        startup::peak_resident_bytes(),
+        "the most memory that this process had, all of the above together",
+    );
     figures.print(args.json, ("drained ÷ bare attempts", "drainPerSecond", "bareAttemptsPerSecond"))?;
     Ok(ExitCode::Completed)
+}
+
+/// A data folder with nothing in it but the modules that an earlier host compiled.
+fn warmed(earlier: &Path, data: PathBuf) -> Result<PathBuf, Failure> {
+    let (from, to) = (module_cache(earlier), module_cache(&data));
+    let copy = || -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&to)?;
+        for file in fs::read_dir(from)? {
+            let file = file?;
+            fs::copy(file.path(), to.join(file.file_name()))?;
+        }
+        Ok(())
+    };
+    copy().map_err(|error| Failure::host(format!("copying compiled modules: {error}")))?;
+    Ok(data)
 }
 
 /// A host of the benchmark's own on a new store.

@@ -214,7 +214,11 @@ async fn weight_of_one(module: &Arc<Module>) -> Result<f64, Failure> {
     let before = resident_bytes();
     let mut held = Vec::with_capacity(HELD);
     for _ in 0..HELD {
-        held.push(mainworker_sandbox::bare::hold(module, &payload).await.map_err(|error| Failure::host(format!("{error:#}")))?);
+        held.push(
+            mainworker_sandbox::bare::hold(module, &payload)
+                .await
+                .map_err(|error| Failure::host(format!("{error:#}")))?,
+        );
     }
     let after = resident_bytes();
     drop(held);

@@ -12,7 +12,11 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
 /// Posts tasks from `clients` connections for `time`: how many were taken, and how long it took.
-pub(super) async fn post(address: SocketAddr, clients: usize, time: Duration) -> Result<(usize, Duration), Failure> {
+pub(super) async fn post(
+    address: SocketAddr,
+    clients: usize,
+    time: Duration,
+) -> Result<(usize, Duration), Failure> {
     let started = Instant::now();
     let posting: Vec<_> = (0..clients).map(|_| tokio::spawn(post_on_one(address, started, time))).collect();
     let mut count = 0;
@@ -41,7 +45,9 @@ async fn post_on_one(address: SocketAddr, started: Instant, time: Duration) -> R
         let answer = response.into_body().collect().await.map_err(Failure::host)?.to_bytes();
         if status != StatusCode::ACCEPTED {
             let answer = String::from_utf8_lossy(&answer).into_owned();
-            return Err(Failure::host(format!("a task of the benchmark was answered with {status}: {answer}")));
+            return Err(Failure::host(format!(
+                "a task of the benchmark was answered with {status}: {answer}"
+            )));
         }
         count += 1;
     }

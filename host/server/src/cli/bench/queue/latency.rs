@@ -63,7 +63,11 @@ pub(super) async fn start(folder: &ModulesFolder, data: &Path, figures: &mut Fig
     listening.abort();
     running.drain(Duration::from_secs(5)).await;
     running.close().await;
-    figures.add("startP50Ms", percentile(&mut times, 50), "from asking to the attempt's beginning, 200 a second");
+    figures.add(
+        "startP50Ms",
+        percentile(&mut times, 50),
+        "from asking to the attempt's beginning, 200 a second",
+    );
     figures.add("startP99Ms", percentile(&mut times, 99), "the same; one of a hundred took longer");
     Ok(())
 }

@@ -57,7 +57,11 @@ pub(super) async fn listing(data: &Path, figures: &mut Figures) -> Result<(), Fa
         }
     }
     drop(store);
-    figures.add("listMsAtMillion", slowest, "a page of 50 of a million tasks by job, state, tag or label; the slowest");
+    figures.add(
+        "listMsAtMillion",
+        slowest,
+        "a page of 50 of a million tasks by job, state, tag or label; the slowest",
+    );
     Ok(())
 }
 
@@ -102,7 +106,7 @@ async fn fill(store: &SqliteStore) -> Result<(), Failure> {
 
 fn labelled(number: usize, now: Timestamp) -> Result<NewTask, Failure> {
     let job = JobName::parse(&format!("job-{}", number % JOBS)).map_err(Failure::host)?;
-    let rare = number % (TASKS / 10) == 0;
+    let rare = number.is_multiple_of(TASKS / 10);
     let label = if rare { "rare".to_owned() } else { format!("month {}", number % 12) };
     let tag = if rare { "rare".to_owned() } else { format!("tag-{}", number % 7) };
     Ok(NewTask { label: Some(label), tags: vec![tag], ..new_task(&job, now) })

@@ -1,11 +1,11 @@
 //! Tasks a second: in, and through.
 
 use super::clients;
-use crate::cli::bench::figures::{Figures, per_second, percentile};
 use super::{SOURCE, TURNS, envelope, host, payload};
 use crate::access::Caller;
 use crate::api;
 use crate::cli::bench::bare;
+use crate::cli::bench::figures::{Figures, per_second, percentile};
 use crate::failure::Failure;
 use crate::host::Running;
 use crate::intake::Asked;
@@ -67,7 +67,11 @@ pub(super) async fn enqueue(running: &Running, caller: &Caller, count: usize) ->
 }
 
 /// Tasks in, while nothing runs: one after the other, over HTTP, in batches.
-pub(super) async fn intake(folder: &ModulesFolder, data: &Path, figures: &mut Figures) -> Result<(), Failure> {
+pub(super) async fn intake(
+    folder: &ModulesFolder,
+    data: &Path,
+    figures: &mut Figures,
+) -> Result<(), Failure> {
     let running = host(folder, data).await?;
     running.host.pause(None, true).await.map_err(Failure::host)?;
     let caller = caller(&running)?;
@@ -161,7 +165,9 @@ async fn drain_turn(running: &Running, caller: &Caller) -> Result<f64, Failure> 
             Ok(stamped) => match &stamped.event {
                 Event::AttemptEnded { outcome: Outcome::Completed, .. } => ended += 1,
                 Event::AttemptEnded { outcome, message, .. } => {
-                    return Err(Failure::host(format!("a task of the benchmark ended as {outcome}: {message:?}")));
+                    return Err(Failure::host(format!(
+                        "a task of the benchmark ended as {outcome}: {message:?}"
+                    )));
                 }
                 _ => {}
             },
@@ -227,13 +233,16 @@ async fn queue_only_turn(data: &Path) -> Result<f64, Failure> {
     let told: OnEvent = {
         let (ended, all) = (Arc::clone(&runner.ended), Arc::clone(&runner.all));
         Arc::new(move |event| {
-            if matches!(event, Event::AttemptEnded { .. }) && ended.fetch_add(1, Ordering::Relaxed) + 1 == QUEUED {
+            if matches!(event, Event::AttemptEnded { .. })
+                && ended.fetch_add(1, Ordering::Relaxed) + 1 == QUEUED
+            {
                 all.notify_one();
             }
         })
     };
     let options = DispatchOptions::new("bench", super::QueueSettings::default().slots, u64::MAX);
-    let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom::start().map_err(Failure::host)?));
+    let (clock, random) =
+        (Arc::new(SystemClock::new()), Arc::new(SystemRandom::start().map_err(Failure::host)?));
     let dispatch = Dispatch::start(Arc::clone(&store), runner, options, clock, random, told);
     let started = Instant::now();
     store.pause(Pause { job: None, paused: false }).await.map_err(Failure::host)?;

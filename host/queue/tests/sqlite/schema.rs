@@ -1,0 +1,76 @@
+//! Stores that former versions made. Each schema has a fixture that was written by it; a new step adds one and edits none.
+
+use crate::audit::{audit, number};
+use crate::support::{Harness, NOW, block_on, id, new_folder};
+use mainworker_domain::lifecycle::State;
+use mainworker_domain::outcome::Outcome;
+use mainworker_queue::sqlite::SqliteStore;
+use mainworker_queue::verbs::list::Filter;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// Makes the database of a fixture.
+fn restore(folder: &Path, sql: &str, version: u32) {
+    let connection = Connection::open(folder.join("queue.sqlite3")).unwrap();
+    connection.execute_batch("PRAGMA application_id = 0x4D57524B; PRAGMA journal_mode = WAL;").unwrap();
+    connection.execute_batch(sql).unwrap();
+    connection.pragma_update(None, "user_version", version).unwrap();
+}
+
+#[test]
+fn a_store_of_schema_1_opens() {
+    let folder = new_folder();
+    restore(folder.path(), include_str!("schema_1.sql"), 1);
+    let store = SqliteStore::open(folder.path(), NOW).unwrap();
+    block_on(async {
+        let harness = Harness::new(&store);
+        harness.check().await;
+        let states: Vec<_> =
+            harness.list(Filter::default(), NOW).await.iter().map(|task| task.state).collect();
+        assert_eq!(
+            states,
+            [
+                State::Queued,
+                State::Expired,
+                State::Cancelled,
+                State::Running,
+                State::Queued,
+                State::Failed,
+                State::Completed
+            ]
+        );
+        assert_eq!(harness.messages(id(4)).await, [(1, "said".to_owned())]);
+        assert_eq!(
+            harness.list_ids(Filter { label: Some("L".to_owned()), ..Filter::default() }, NOW).await,
+            [id(1)]
+        );
+        let rejected = Filter { outcome: Some(Outcome::Rejected), ..Filter::default() };
+        assert_eq!(harness.list_ids(rejected, NOW).await, [id(2)]);
+        assert_eq!(store.kept("key check").await, Ok(Some(vec![7])));
+    });
+    assert_eq!(number(folder.path(), "PRAGMA user_version"), 1);
+    drop(store);
+    audit(folder.path());
+}
+
+#[test]
+fn a_schema_that_was_released_is_not_edited() {
+    let (former, new) = (new_folder(), new_folder());
+    restore(former.path(), include_str!("schema_1.sql"), 1);
+    drop(SqliteStore::open(new.path(), NOW).unwrap());
+    let statements = |folder: &Path| -> Vec<String> {
+        let connection = Connection::open(folder.join("queue.sqlite3")).unwrap();
+        let mut statement =
+            connection.prepare("SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name").unwrap();
+        statement.raw_query().mapped(|row| row.get(0)).map(Result::unwrap).collect()
+    };
+    assert_eq!(statements(former.path()), statements(new.path()));
+}
+
+#[test]
+fn it_is_written_down_when_a_schema_began() {
+    let folder = new_folder();
+    drop(SqliteStore::open(folder.path(), NOW).unwrap());
+    assert_eq!(number(folder.path(), "SELECT applied_at FROM migration WHERE version = 1"), NOW.as_ms());
+    assert_eq!(number(folder.path(), "PRAGMA auto_vacuum"), 2);
+}
