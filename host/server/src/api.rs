@@ -1,6 +1,6 @@
 //! The HTTP API of a running host.
 //!
-//! Every endpoint is one row of [`routes`] with what whoever asks has to have. A request passes [`endpoint::guard`] before
+//! Every endpoint is one row of `routes` with what whoever asks has to have. A request passes `endpoint::guard` before
 //! it is answered; whatever is not what was asked for is a [`problem`]. What a client can use up is bounded in `limits`.
 //!
 //! Nothing is decided here: tasks go through [`Host`], which has the intake, the store and the dispatch.

@@ -42,7 +42,7 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// The same for one of many: false if the reader went away, so that the rest need not be made.
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub fn print_part(text: &str) -> Result<bool, Failure> {
     let stdout = io::stdout().lock();
     // Programs get every byte; a terminal would obey some.
@@ -54,7 +54,7 @@ pub fn print_part(text: &str) -> Result<bool, Failure> {
 /// have been made [`printable`].
 ///
 /// # Errors
-/// As for [`print`].
+/// As for [`print()`].
 pub fn print_styled(text: &str) -> Result<bool, Failure> {
     write_line(anstream::stdout().lock(), text)
 }

@@ -439,7 +439,7 @@ fn only_json_is_taken() {
     let body = echo(json!({})).to_string();
     let ask = |headers: &[(&str, &str)]| http.ask("POST", "/v1/tasks", headers, &body);
     let problems = [
-        said(&ask(&[("content-type", "application/x-www-form-urlencoded")]), 415, "unsupported_media_type"),
+        said(&ask(&[("content-type", "text/csv")]), 415, "unsupported_media_type"),
         said(
             &ask(&[("content-type", "application/json"), ("content-encoding", "gzip")]),
             415,
@@ -448,7 +448,7 @@ fn only_json_is_taken() {
     ];
     insta::assert_snapshot!(problems.join("\n"), @"
     415 unsupported_media_type
-      the body is `application/x-www-form-urlencoded`, expected `application/json`
+      the body is `text/csv`, expected `application/json`
       hint: send JSON with the header `Content-Type: application/json`, not compressed
     415 unsupported_media_type
       the body is `gzip`, expected `application/json`

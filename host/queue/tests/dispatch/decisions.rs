@@ -16,6 +16,7 @@ use mainworker_queue::store::StoreError;
 use mainworker_queue::verbs::claim::{Claim, Claimed, ClaimedTask};
 use mainworker_queue::verbs::enqueue::EnqueueRefusal;
 use mainworker_queue::verbs::extend::Extended;
+use mainworker_queue::verbs::rescue::Rescued;
 use mainworker_queue::verbs::settle::{Applied, Settled};
 
 const SLOTS: usize = 2;
@@ -289,6 +290,18 @@ fn a_rescue_does_not_reach_what_is_held_here() {
         actions.iter().find_map(|it| if let Action::Rescue(rescue) = it { Some(rescue) } else { None });
     assert!(rescue.unwrap().leases_until < NOW.after_ms(15_000), "{rescue:?}");
     assert!(rescue.unwrap().leases_until > Timestamp::MIN);
+}
+
+#[test]
+fn a_rescue_makes_room_whatever_became_of_the_task() {
+    let mut bare = Bare::new();
+    bare.decide();
+    bare.claimed(0, false);
+    let transition =
+        Transition { next: Next::Cancelled, outcome: None, count: None, reason: Reason::Cancelled };
+    let held = Held { task: task_id(1), attempt: 1, lease: Lease::from_bits(1) };
+    let rescued = Rescued { held, job: JobName::parse("job").unwrap(), transition };
+    assert_eq!(claims(&bare.hear(Input::Rescued(Ok(vec![rescued])))).len(), 1);
 }
 
 #[test]

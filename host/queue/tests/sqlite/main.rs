@@ -9,6 +9,14 @@
 mod support;
 
 #[cfg(test)]
+#[path = "../differential/draw.rs"]
+#[expect(dead_code, reason = "the differential test asks for more in the end")]
+mod draw;
+#[cfg(test)]
+#[path = "../differential/operation.rs"]
+mod operation;
+
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod child;
@@ -26,6 +34,8 @@ mod read_only;
 mod readers;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod sequences;
 #[cfg(test)]
 mod space;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Answers that are not what was asked for: problem details (RFC 9457), with a stable code, a place and a hint.
 //!
-//! Each code has one HTTP status, in [`STATUSES`].
+//! Each code has one HTTP status, in `STATUSES`.
 
 use super::limits::RETRY_AFTER_SECONDS;
 use crate::access::{Role, Unauthenticated};

@@ -67,7 +67,7 @@ impl Asked {
         let losses =
             task.attempts.iter().filter(|attempt| attempt.outcome.as_deref() == Some("lost")).count();
         let fits = match (state, outcome) {
-            _ if (Some(state), outcome) == (Some(self.work.end().0), Some(self.work.end().1)) => true,
+            (state, Some(outcome)) if self.work.ends().contains(&(state, outcome)) => true,
             ("failed", Some("lost")) => losses >= LOSSES_THAT_FAIL,
             ("cancelled", _) => may_be_cancelled,
             // A new life has no expiry.
@@ -76,7 +76,7 @@ impl Asked {
         };
         let word = outcome.unwrap_or("nothing");
         (!fits).then(|| {
-            format!("it is `{state}` with `{word}` after {losses} losses, expected {:?}", self.work.end())
+            format!("it is `{state}` with `{word}` after {losses} losses, expected {:?}", self.work.ends())
         })
     }
 

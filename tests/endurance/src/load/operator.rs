@@ -14,7 +14,7 @@ const RESUMED: &str = "resumed";
 /// What can be paused: everything, or a job.
 const TARGETS: [Option<&str>; 4] = [None, Some("echo"), Some("prober"), Some("child")];
 
-/// See the [module](self).
+/// A client that pauses and resumes, and knows what holds.
 #[derive(Debug)]
 pub struct Operator {
     random: StdRng,

@@ -22,7 +22,7 @@ const NEWEST: usize = 60;
 /// How long a task is waited for.
 const WAIT: Duration = Duration::from_millis(300);
 
-/// See the [module](self).
+/// A client with the ledger of its tasks.
 #[derive(Debug)]
 pub struct Worker {
     number: u32,

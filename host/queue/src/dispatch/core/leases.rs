@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::verbs::extend::{Extend, Extended};
 use crate::verbs::rescue::{Rescue, Rescued};
 use mainworker_domain::event::Event;
-use mainworker_domain::lifecycle::{Next, Timestamp};
+use mainworker_domain::lifecycle::Timestamp;
 
 /// Attempts in one rescue at the most.
 const RESCUE_MAX: usize = 500;
@@ -184,10 +184,11 @@ impl Core {
         if rescued.len() >= RESCUE_MAX {
             self.leases.rescue_at = moment.steady;
         }
+        if !rescued.is_empty() {
+            // Tasks are queued again, and each makes room for another attempt of its job.
+            self.claims.wake();
+        }
         for Rescued { held, job, transition } in rescued {
-            if let Next::Queued { .. } = transition.next {
-                self.claims.wake();
-            }
             let (state, reason) = (transition.next.state(), transition.reason);
             self.emit(Event::TaskChanged { task_id: held.task, job, state, reason });
         }
