@@ -155,7 +155,11 @@ impl Host {
         for (task_id, cancelled) in tasks.into_iter().zip(&cancelled) {
             match *cancelled {
                 Cancelled::Requested { attempt } => self.dispatch.stop_attempt(task_id, attempt),
-                Cancelled::Now => self.tell_changed(task_id, State::Cancelled, Reason::Cancelled).await,
+                Cancelled::Now => {
+                    // It may have stood before others, for want of room.
+                    self.dispatch.wake();
+                    self.tell_changed(task_id, State::Cancelled, Reason::Cancelled).await;
+                }
                 Cancelled::Already | Cancelled::Refused(_) | Cancelled::Unknown => {}
             }
         }

@@ -124,11 +124,11 @@ fn to_json(settings: &Settings) -> Value {
             "expired": format_ms(settings.retention.expired_ms),
             "store": format_bytes(settings.retention.store_bytes_max),
         },
-        "notify": settings.notify.as_ref().map(|notify| json!({
-            "webhook": "***",
-            "secret": "***",
-            "on": notify.on.iter().map(|notice| notice.as_str()).collect::<Vec<_>>(),
-        })),
+        "notify": {
+            "webhook": settings.notify.as_ref().map(|_| "***"),
+            "secret": settings.notify.as_ref().map(|_| "***"),
+            "on": settings.notify.iter().flat_map(|notify| &notify.on).map(|notice| notice.as_str()).collect::<Vec<_>>(),
+        },
     })
 }
 
