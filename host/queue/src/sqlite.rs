@@ -1,11 +1,11 @@
 //! The store on a disk: one SQLite database in the data folder of one host.
 //!
-//! One thread writes and groups whatever waits into one transaction ([`writer`]); reading has connections of its own
-//! ([`readers`]). An answer is given after its commit is on the disk. What becomes of a task is decided by
+//! One thread writes and groups whatever waits into one transaction (`writer`); reading has connections of its own
+//! (`readers`). An answer is given after its commit is on the disk. What becomes of a task is decided by
 //! [`lifecycle`](mainworker_domain::lifecycle), inside the transaction.
 //!
 //! A claim puts a row into `lease` and takes one out of `ready`, and leaves the task's own row and its indexes alone. Nobody else
-//! writes to the database while it is open: a lock on the folder sees to it, and the writer relies on it ([`known`]).
+//! writes to the database while it is open: a lock on the folder sees to it, and the writer relies on it (`known`).
 
 mod begin;
 mod change;
