@@ -19,11 +19,22 @@ use std::collections::{BinaryHeap, VecDeque};
 
 /// Tasks that one claim makes ready at the most, so that it ends soon.
 const PROMOTED_MAX: usize = 1_000;
+/// Tasks that one claim ends because their time is over at the most; for those that are left, there is more.
+const EXPIRED_MAX: usize = 1_000;
 /// Places of one job that are read at a time at the most.
 const READ_MAX: usize = 1_024;
 
 /// Where a task stands in the order: its key, then its place.
 type Position = (i64, i64);
+
+/// A task that is next, with what its attempt needs.
+struct Ready {
+    row: Row,
+    timeout_ms: Option<u64>,
+    parent: Option<TaskId>,
+    tags: Vec<String>,
+    payload: String,
+}
 
 /// The ready tasks of one job, the next first.
 struct Queue {
@@ -58,7 +69,8 @@ impl Writing<'_, '_> {
                 break;
             }
             let queue = &mut queues[index];
-            if let Some(row) = self.ready_row(position)? {
+            if let Some(ready) = self.ready(position)? {
+                let row = ready.row;
                 if let Ok(transition) = lifecycle::claim(&row.life, claim.now) {
                     let alone = row.life.runs_alone();
                     let nothing_runs = claim.idle && claimed.tasks.is_empty();
@@ -67,13 +79,14 @@ impl Writing<'_, '_> {
                         break;
                     }
                     let life = row.life.after(&transition);
-                    claimed.tasks.push(self.begin(&row, life, claim, host)?);
+                    claimed.tasks.push(self.begin(ready, life, claim, host)?);
                     memory_left_bytes = memory_left_bytes.saturating_sub(row.memory_bytes_max);
                     stopped = alone;
                 } else if let Ok(transition) = lifecycle::expire(&row.life, claim.now) {
                     self.go(&row, &transition, claim.now)?;
                     let job = self.known.job(row.job)?.name.clone();
                     claimed.expired.push(Expired { id: row.id, job });
+                    stopped = claimed.expired.len() >= EXPIRED_MAX;
                 }
             }
             queue.take();
@@ -111,13 +124,25 @@ impl Writing<'_, '_> {
         Ok(may_begin().map(|(&job, _)| Queue::new(job, read_max)).collect())
     }
 
-    /// The row of a task that is ready. None is there if another hand was in the database; it is passed over.
-    fn ready_row(&self, (_, place): Position) -> Result<Option<Row>, Failure> {
-        Ok(Row::by_place(self.session, place)?.filter(|row| !self.known.running.contains_key(&row.id)))
+    /// A task that is ready. None is there if another hand was in the database; it is passed over.
+    fn ready(&self, (_, place): Position) -> Result<Option<Ready>, Failure> {
+        let ready = self.session.first(sql::READY_ROW, params![place], |columns| {
+            let timeout_ms: Option<i64> = columns.get(21)?;
+            let parent: Option<[u8; 16]> = columns.get(22)?;
+            Ok(Ready {
+                row: Row::read(columns)?,
+                timeout_ms: timeout_ms.map(unsigned),
+                parent: parent.map(TaskId::from_bytes),
+                tags: read_tags(columns.get_ref(23)?.as_str_or_null().map_err(rusqlite::Error::from)?)?,
+                payload: columns.get(24)?,
+            })
+        })?;
+        Ok(ready.filter(|ready| !self.known.running.contains_key(&ready.row.id)))
     }
 
     /// Begins an attempt. The row of the task and its indexes stay as they are.
-    fn begin(&mut self, row: &Row, life: Task, claim: &Claim, host: i64) -> Result<ClaimedTask, Failure> {
+    fn begin(&mut self, ready: Ready, life: Task, claim: &Claim, host: i64) -> Result<ClaimedTask, Failure> {
+        let row = ready.row;
         let held = Held { task: row.id, attempt: life.attempts, lease: claim.lease };
         self.session.execute(
             sql::ADD_LEASE,
@@ -147,33 +172,21 @@ impl Writing<'_, '_> {
             progress: None,
         };
         self.known.running.insert(row.id, running);
-        self.order(row, held, &life)
-    }
-
-    /// What whoever runs the attempt needs.
-    fn order(&self, row: &Row, held: Held, life: &Task) -> Result<ClaimedTask, Failure> {
-        let mut statement = self.session.statement(sql::ORDER)?;
-        let mut rows = statement.query(params![row.place])?;
-        let Some(content) = rows.next()? else {
-            return Err(Failure::Damaged(format!("the task {} has no content", row.id)));
-        };
-        let parent: Option<[u8; 16]> = content.get(1)?;
-        let timeout_ms: Option<i64> = content.get(0)?;
         Ok(ClaimedTask {
             held,
             job: self.known.job(row.job)?.name.clone(),
             source: self.known.sources.name(row.source)?.clone(),
             revision: *self.known.revisions.name(row.revision)?,
-            payload: content.get(3)?,
-            configuration: self.configuration(row)?,
+            payload: ready.payload,
+            configuration: self.configuration(&row)?,
             due_at: life.run_at,
-            timeout_ms: timeout_ms.map(unsigned),
-            tags: read_tags(content.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)?)?,
+            timeout_ms: ready.timeout_ms,
+            tags: ready.tags,
             attempt_for_job: life.attempt_for_job(),
             max_attempts: life.retry.max_attempts,
             memory_bytes_max: row.memory_bytes_max,
             alone: life.runs_alone(),
-            parent: parent.map(TaskId::from_bytes),
+            parent: ready.parent,
         })
     }
 

@@ -19,8 +19,9 @@ const SCANNED: [(Sql, &str); 6] = [
 ];
 
 /// Each way into the tables that grow.
-const PINNED: [(Sql, &str); 25] = [
+const PINNED: [(Sql, &str); 26] = [
     (sql::ROW_BY_PLACE, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT"),
+    (sql::READY_ROW, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT"),
     (sql::ROW_BY_ID, "SEARCH task USING INDEX task_id (id=?) > CONTENT"),
     (
         sql::ROW_BY_UNIQUE_KEY,

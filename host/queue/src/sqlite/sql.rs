@@ -131,7 +131,8 @@ statements! {
     READY = "SELECT order_key, place FROM ready WHERE job = ?1 AND (order_key, place) > (?2, ?3) \
              ORDER BY order_key, place LIMIT ?4";
     REMOVE_READY_TO = "DELETE FROM ready WHERE job = ?1 AND (order_key, place) <= (?2, ?3)";
-    ORDER = "SELECT timeout_ms, parent, tags, payload FROM content WHERE place = ?1";
+    READY_ROW = row!(", content.timeout_ms, content.parent, content.tags, content.payload FROM task \
+                      CROSS JOIN content ON content.place = task.place WHERE task.place = ?1");
     CONFIGURATION = "SELECT sealed FROM configuration WHERE place = ?1";
     ADD_LEASE = "INSERT INTO lease (place, attempt, lease, lease_until, claimed_at, host, cancel_requested) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)";
