@@ -19,7 +19,7 @@ const SCANNED: [(Sql, &str); 6] = [
 ];
 
 /// Each way into the tables that grow.
-const PINNED: [(Sql, &str); 26] = [
+const PINNED: [(Sql, &str); 31] = [
     (sql::ROW_BY_PLACE, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT"),
     (sql::READY_ROW, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT"),
     (sql::ROW_BY_ID, "SEARCH task USING INDEX task_id (id=?) > CONTENT"),
@@ -47,6 +47,11 @@ const PINNED: [(Sql, &str); 26] = [
     (sql::LOG_BEFORE, "SEARCH log USING COVERING INDEX log_place (place=? AND attempt=? AND first_line<?)"),
     (sql::DELETE_ATTEMPTS, "SEARCH attempt USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     (sql::ATTEMPTS, "SEARCH attempt USING INTEGER PRIMARY KEY (rowid>? AND rowid<?) > ATTEMPTS"),
+    (sql::NAMES, "SEARCH content USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+    (sql::DELETE_LOGS, "SEARCH log USING INDEX log_place (place>? AND place<?)"),
+    (sql::DELETE_CONFIGURATIONS, "SEARCH configuration USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+    (sql::DELETE_CONTENTS, "SEARCH content USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+    (sql::DELETE_TASKS, "SEARCH task USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     (sql::SUMMARY_BY_ID, "SEARCH task USING INDEX task_id (id=?) > CONTENT > NAMES > NEWEST"),
     (sql::SUMMARY_BY_PLACE, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT > NAMES > NEWEST"),
     (sql::RAN, "SEARCH attempt USING INTEGER PRIMARY KEY (rowid=?)"),

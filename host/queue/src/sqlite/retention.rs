@@ -7,12 +7,12 @@ use super::session::Session;
 use super::sql::{self, Sql};
 use crate::verbs::prune::{Prune, Pruned};
 use mainworker_domain::lifecycle::{State, Timestamp};
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 /// Pages that are free before any are given back to the file system: below that they are soon used again.
 const FREE_PAGES_MIN: u64 = 1_024;
-/// Tasks deleted between two looks at the size, which moves slowly.
-const LOOK_INTERVAL: u64 = 16;
+/// Tasks deleted together at the most; in between the size is looked at, which moves slowly.
+const RUN_MAX: usize = 25;
 
 /// What a step looks at.
 struct Candidate {
@@ -22,6 +22,13 @@ struct Candidate {
     state: State,
     outcome: i64,
     finished_at: Timestamp,
+}
+
+impl Candidate {
+    fn is_old(&self, prune: &Prune) -> bool {
+        let kept_ms = prune.retention.kept_ms(self.state);
+        kept_ms.is_some_and(|kept_ms| self.finished_at.after_ms(kept_ms) <= prune.now)
+    }
 }
 
 impl Writing<'_, '_> {
@@ -34,17 +41,18 @@ impl Writing<'_, '_> {
 
         let mut tasks = 0;
         let mut too_large = self.is_too_large(prune)?;
+        let mut run = Vec::new();
         for candidate in candidates {
-            let Some(kept_ms) = prune.retention.kept_ms(candidate.state) else { continue };
-            let old = candidate.finished_at.after_ms(kept_ms) <= prune.now;
-            if old || too_large {
-                self.delete(&candidate)?;
-                tasks += 1;
-                if too_large && tasks % LOOK_INTERVAL == 0 {
-                    too_large = self.is_too_large(prune)?;
+            if candidate.is_old(prune) || (too_large && candidate.state.is_terminal()) {
+                run.push(candidate);
+                if run.len() < RUN_MAX {
+                    continue;
                 }
             }
+            tasks += self.delete(&mut run)?;
+            too_large = too_large && self.is_too_large(prune)?;
         }
+        tasks += self.delete(&mut run)?;
         self.give_back_pages()?;
         Ok(Pruned { tasks, next })
     }
@@ -68,30 +76,45 @@ impl Writing<'_, '_> {
         Ok(stored_bytes(self.session)? > prune.retention.store_bytes_max)
     }
 
-    fn delete(&mut self, candidate: &Candidate) -> Result<(), Failure> {
-        let place = candidate.place;
-        let names = self.session.first(sql::NAMES, params![place], |row| {
-            let tags = read_tags(row.get_ref(1)?.as_str_or_null().map_err(rusqlite::Error::from)?)?;
-            Ok((row.get::<_, Option<String>>(0)?, tags, row.get::<_, Option<String>>(2)?))
-        })?;
-        let (label, tags, idempotency_key) = names.unwrap_or_default();
-        if let Some(label) = label {
-            self.session.execute(sql::DELETE_LABEL, params![label, place])?;
+    /// Deletes tasks that follow upon one another, with nothing between them that stays; answers how many.
+    fn delete(&mut self, run: &mut Vec<Candidate>) -> Result<u64, Failure> {
+        let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(0) };
+        let places = [first.place, last.place];
+        self.remove_names(run, places)?;
+        for sql in [sql::DELETE_LOGS, sql::DELETE_CONFIGURATIONS, sql::DELETE_CONTENTS, sql::DELETE_TASKS] {
+            self.session.execute(sql, places)?;
         }
-        for tag in tags {
-            self.session.execute(sql::DELETE_TAG, params![tag, place])?;
+        let ([first_key, _], [_, last_key]) = (attempt_keys(first.place), attempt_keys(last.place));
+        self.session.execute(sql::DELETE_ATTEMPTS, [first_key, last_key])?;
+        for candidate in run.iter() {
+            if let code @ 2.. = candidate.outcome {
+                self.session.execute(sql::REMOVE_OUTCOME, params![code, candidate.place])?;
+            }
+            self.known.count(candidate.job, Some(candidate.state), None)?;
         }
-        if let Some(key) = idempotency_key {
-            self.session.execute(sql::DELETE_IDEMPOTENCY_KEY, params![candidate.source, key])?;
-        }
-        if let code @ 2.. = candidate.outcome {
-            self.session.execute(sql::REMOVE_OUTCOME, params![code, place])?;
-        }
-        self.session.execute(sql::DELETE_ATTEMPTS, attempt_keys(place))?;
-        for sql in [sql::DELETE_LOG, sql::CLEAR_CONFIGURATION, sql::DELETE_CONTENT, sql::DELETE_TASK] {
-            self.session.execute(sql, params![place])?;
-        }
-        self.known.count(candidate.job, Some(candidate.state), None)
+        let tasks = run.len();
+        run.clear();
+        Ok(u64::try_from(tasks).unwrap_or(u64::MAX))
+    }
+
+    /// Deletes the rows by which tasks are found that few tasks have.
+    fn remove_names(&self, run: &[Candidate], places: [i64; 2]) -> Result<(), Failure> {
+        let remove = |row: &Row<'_>| -> Result<(), Failure> {
+            let place: i64 = row.get(0)?;
+            if let Some(label) = row.get::<_, Option<String>>(1)? {
+                self.session.execute(sql::DELETE_LABEL, params![label, place])?;
+            }
+            for tag in read_tags(row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)?)? {
+                self.session.execute(sql::DELETE_TAG, params![tag, place])?;
+            }
+            let source =
+                run.iter().find(|candidate| candidate.place == place).map(|candidate| candidate.source);
+            if let Some(key) = row.get::<_, Option<String>>(3)? {
+                self.session.execute(sql::DELETE_IDEMPOTENCY_KEY, params![source, key])?;
+            }
+            Ok(())
+        };
+        self.session.all(sql::NAMES, places, remove).map(drop)
     }
 
     fn give_back_pages(&self) -> Result<(), Failure> {

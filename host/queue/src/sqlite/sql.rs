@@ -153,14 +153,16 @@ statements! {
     PAST_EXPIRY = "SELECT place FROM expiry WHERE expires_at <= ?1 AND \
                    NOT EXISTS (SELECT 1 FROM lease WHERE lease.place = expiry.place) ORDER BY expires_at, place LIMIT ?2";
     OLDEST = "SELECT place, job, source, state, outcome, finished_at FROM task NOT INDEXED WHERE place > ?1 ORDER BY place LIMIT ?2";
-    NAMES = "SELECT label, tags, idempotency_key FROM content WHERE place = ?1";
+    NAMES = "SELECT place, label, tags, idempotency_key FROM content WHERE place BETWEEN ?1 AND ?2 \
+             AND (label NOT NULL OR tags NOT NULL OR idempotency_key NOT NULL)";
     DELETE_LABEL = "DELETE FROM label WHERE label = ?1 AND place = ?2";
     DELETE_IDEMPOTENCY_KEY = "DELETE FROM idempotency_key WHERE source = ?1 AND key = ?2";
     DELETE_TAG = "DELETE FROM tag WHERE tag = ?1 AND place = ?2";
-    DELETE_LOG = "DELETE FROM log WHERE place = ?1";
+    DELETE_LOGS = "DELETE FROM log WHERE place BETWEEN ?1 AND ?2";
+    DELETE_CONFIGURATIONS = "DELETE FROM configuration WHERE place BETWEEN ?1 AND ?2";
     DELETE_ATTEMPTS = "DELETE FROM attempt WHERE key BETWEEN ?1 AND ?2";
-    DELETE_CONTENT = "DELETE FROM content WHERE place = ?1";
-    DELETE_TASK = "DELETE FROM task WHERE place = ?1";
+    DELETE_CONTENTS = "DELETE FROM content WHERE place BETWEEN ?1 AND ?2";
+    DELETE_TASKS = "DELETE FROM task WHERE place BETWEEN ?1 AND ?2";
     /// Each of so many pages is one that moves within the file, so the step stays small.
     GIVE_BACK_PAGES = "PRAGMA incremental_vacuum(256)";
 
