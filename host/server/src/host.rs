@@ -26,8 +26,10 @@ use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued, How, NewTask};
 use mainworker_queue::verbs::pause::Pause;
 use mainworker_queue::verbs::retry::{Retried, Retry};
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::SystemTime;
 use tokio::task;
 
@@ -132,18 +134,33 @@ impl Host {
         asked: Vec<Asked>,
         now: Timestamp,
     ) -> Result<Vec<NewTask>, NotTaken> {
-        let check = move |intake: &TaskIntake, caller: &Caller, asked: &[Asked]| {
-            let tasks = asked.iter().enumerate().map(|(index, asked)| {
+        let check = move |intake: &TaskIntake, caller: &Caller, first: usize, asked: &[Asked]| {
+            let tasks = asked.iter().zip(first..).map(|(asked, index)| {
                 intake.take(caller, asked, now).map_err(|failure| NotTaken { index, failure })
             });
             tasks.collect::<Result<Vec<_>, _>>()
         };
-        if asked.len() <= CHECKED_HERE_MAX {
-            return check(&self.intake, caller, &asked);
+        let count = asked.len();
+        if count <= CHECKED_HERE_MAX {
+            return check(&self.intake, caller, 0, &asked);
         }
-        let (intake, caller) = (Arc::clone(&self.intake), caller.clone());
-        let checked = task::spawn_blocking(move || check(&intake, &caller, &asked)).await;
-        checked.unwrap_or_else(|error| Err(NotTaken { index: 0, failure: Failure::host(error) }))
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let share = count.div_ceil(threads);
+        let mut asked = asked.into_iter();
+        let shares = (0..count).step_by(share).map(|first| {
+            let (intake, caller) = (Arc::clone(&self.intake), caller.clone());
+            let asked: Vec<Asked> = asked.by_ref().take(share).collect();
+            task::spawn_blocking(move || check(&intake, &caller, first, &asked))
+        });
+        let mut tasks = Vec::with_capacity(count);
+        // In order, so that the first that is not taken is the one that is named.
+        for share in shares.collect::<Vec<_>>() {
+            let checked = share.await;
+            tasks.extend(
+                checked.unwrap_or_else(|error| Err(NotTaken { index: 0, failure: Failure::host(error) }))?,
+            );
+        }
+        Ok(tasks)
     }
 
     /// Cancels tasks, and tells the attempts of those that run.

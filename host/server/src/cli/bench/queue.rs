@@ -8,12 +8,16 @@ mod startup;
 
 use super::figures::Figures;
 use crate::cli::HostArgs;
+use crate::cli::run::start_sandbox;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::host::Running;
 use crate::modules_folder::ModulesFolder;
 use crate::settings::{QueueSettings, ServerSettings, Settings, module_cache};
 use clap::Args;
+use mainworker_domain::job_name::JobName;
+use mainworker_domain::limits::LimitValues;
+use mainworker_sandbox::module_file::ModuleFile;
 use secrecy::SecretString;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -62,9 +66,10 @@ pub(super) fn queue(args: &QueueArgs) -> Result<ExitCode, Failure> {
     let mut figures = Figures::default();
     let path = |name: &str| scratch.path().join(name);
 
-    let warm = |name: &str| warmed(&path("intake"), path(name));
+    let folder = echo_alone(&folder, &path("modules"), &path("compiled"))?;
+    let warm = |name: &str| warmed(&path("compiled"), path(name));
     runtime.block_on(async {
-        rates::intake(&folder, &path("intake"), &mut figures).await?;
+        rates::intake(&folder, &warm("intake")?, &mut figures).await?;
         rates::drain(&folder, &warm("drain")?, &mut figures).await?;
         rates::queue_only(&path("queue-only"), &mut figures).await?;
         latency::start(&folder, &warm("start")?, &mut figures).await
@@ -80,6 +85,25 @@ pub(super) fn queue(args: &QueueArgs) -> Result<ExitCode, Failure> {
     );
     figures.print(args.json, ("drained ÷ bare attempts", "drainPerSecond", "bareAttemptsPerSecond"))?;
     Ok(ExitCode::Completed)
+}
+
+/// A folder with the one module that the benchmark runs, compiled into a data folder: a host compiles what it has not compiled
+/// yet beside everything else, and that would be measured with it.
+fn echo_alone(folder: &ModulesFolder, alone: &Path, data: &Path) -> Result<ModulesFolder, Failure> {
+    let file = echo(folder)?;
+    let copy = || -> io::Result<()> {
+        fs::create_dir(alone)?;
+        fs::write(alone.join("echo.wasm"), file.bytes())
+    };
+    copy().map_err(|error| Failure::host(format!("copying the module: {error}")))?;
+    let sandbox = start_sandbox(&LimitValues::default(), Some(data.to_owned()))?;
+    sandbox.prepare(&file).map_err(|refusal| Failure::module("echo", &refusal))?;
+    Ok(ModulesFolder::at(alone.to_owned()))
+}
+
+fn echo(folder: &ModulesFolder) -> Result<ModuleFile, Failure> {
+    let missing = || Failure::unavailable("there is no module of `echo`", "`mainworker module build echo`");
+    folder.read(&JobName::parse("echo").map_err(Failure::host)?)?.ok_or_else(missing)
 }
 
 /// A data folder with nothing in it but the modules that an earlier host compiled.

@@ -1,7 +1,7 @@
 //! Tasks a second: in, and through.
 
 use super::clients;
-use super::{SOURCE, TURNS, envelope, host, payload};
+use super::{SOURCE, TURNS, echo, envelope, host, payload};
 use crate::access::Caller;
 use crate::api;
 use crate::cli::bench::bare;
@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::net::TcpListener;
+use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
@@ -43,6 +44,8 @@ const CLIENTS: usize = 64;
 const BATCH: usize = 1_000;
 /// Tasks that are queued before the clock of draining starts.
 const QUEUED: usize = 20_000;
+/// Between two looks at how many ended; far fewer end in between than a subscriber may be behind.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 /// How long bare attempts are measured in each turn.
 const BARE_TIME: Duration = Duration::from_millis(500);
 
@@ -123,9 +126,7 @@ fn bytes_of(data: &Path) -> f64 {
 /// Tasks through the whole host, in turns with bare attempts.
 pub(super) async fn drain(folder: &ModulesFolder, data: &Path, figures: &mut Figures) -> Result<(), Failure> {
     let sandbox = crate::cli::run::start_sandbox(&LimitValues::default(), None)?;
-    let name = JobName::parse("echo").map_err(Failure::host)?;
-    let missing = || Failure::unavailable("there is no module of `echo`", "`mainworker module build echo`");
-    let file = folder.read(&name)?.ok_or_else(missing)?;
+    let file = echo(folder)?;
     let module = Arc::new(sandbox.prepare(&file).map_err(|refusal| Failure::module("echo", &refusal))?);
     let running = host(folder, data).await?;
     let caller = caller(&running)?;
@@ -151,35 +152,34 @@ async fn drain_turn(running: &Running, caller: &Caller) -> Result<f64, Failure> 
     for _ in 0..QUEUED / BATCH {
         enqueue(running, caller, BATCH).await?;
     }
-    let open = || async {
-        let overview = host.store.overview().await.map_err(Failure::host)?;
-        Ok::<u64, Failure>(overview.count(State::Queued) + overview.count(State::Running))
-    };
     let mut events = host.events.subscribe();
     let started = Instant::now();
     host.pause(None, false).await.map_err(Failure::host)?;
-    // Events come after their commit; one that was missed is made up for by looking.
     let mut ended = 0;
     while ended < QUEUED {
-        match events.recv().await {
-            Ok(stamped) => match &stamped.event {
-                Event::AttemptEnded { outcome: Outcome::Completed, .. } => ended += 1,
-                Event::AttemptEnded { outcome, message, .. } => {
-                    return Err(Failure::host(format!(
-                        "a task of the benchmark ended as {outcome}: {message:?}"
-                    )));
-                }
-                _ => {}
-            },
-            Err(_) => {
-                while open().await? > 0 {
-                    tokio::task::yield_now().await;
-                }
-                break;
+        // Events come after their commit. Waiting for each would wake this thread at each, which is the benchmark's work and not
+        // the host's.
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        loop {
+            match events.try_recv() {
+                Ok(stamped) => ended += completed(&stamped.event)?,
+                Err(TryRecvError::Empty) => break,
+                Err(error) => return Err(Failure::host(format!("counting the tasks that ended: {error}"))),
             }
         }
     }
     Ok(per_second(QUEUED, started.elapsed()))
+}
+
+/// 1 for a task that completed, 0 for what is no end of one.
+fn completed(event: &Event) -> Result<usize, Failure> {
+    match event {
+        Event::AttemptEnded { outcome: Outcome::Completed, .. } => Ok(1),
+        Event::AttemptEnded { outcome, message, .. } => {
+            Err(Failure::host(format!("a task of the benchmark ended as {outcome}: {message:?}")))
+        }
+        _ => Ok(0),
+    }
 }
 
 /// Runs nothing: each attempt completes at once.
