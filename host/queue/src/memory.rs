@@ -14,7 +14,7 @@ mod rows;
 
 use crate::attempt::Held;
 use crate::store::{Store, StoreError};
-use crate::verbs::cancel::{Cancel, Cancelled};
+use crate::verbs::cancel::{Cancel, CancelledTask};
 use crate::verbs::claim::{Claim, Claimed};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use crate::verbs::expire::{Expire, Expired};
@@ -26,7 +26,7 @@ use crate::verbs::pause::Pause;
 use crate::verbs::prune::{Prune, Pruned};
 use crate::verbs::record::Record;
 use crate::verbs::rescue::{Rescue, Rescued};
-use crate::verbs::retry::{Retried, Retry};
+use crate::verbs::retry::{RetriedTask, Retry};
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
 use mainworker_domain::task_id::TaskId;
@@ -83,11 +83,11 @@ impl Store for MemoryStore {
         Ok(records.into_iter().map(|record| rows.record(record)).collect())
     }
 
-    async fn cancel(&self, cancel: Cancel) -> Result<Vec<Cancelled>, StoreError> {
+    async fn cancel(&self, cancel: Cancel) -> Result<Vec<CancelledTask>, StoreError> {
         Ok(self.lock().cancel(&cancel))
     }
 
-    async fn retry(&self, retry: Retry) -> Result<Vec<Retried>, StoreError> {
+    async fn retry(&self, retry: Retry) -> Result<Vec<RetriedTask>, StoreError> {
         Ok(self.lock().retry(&retry))
     }
 

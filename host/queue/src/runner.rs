@@ -56,10 +56,10 @@ pub enum StopReason {
 /// What takes the wish to a running attempt.
 type OnStop = Arc<dyn Fn(StopReason) + Send + Sync>;
 
-/// A running attempt, as seen from outside: the wish to stop it, and what it said that nobody recorded yet.
+/// A running attempt, as seen from outside: the wish to stop it, and what it said.
 #[derive(Default)]
 pub struct Live {
-    said: Mutex<Unrecorded>,
+    heard: Mutex<Heard>,
     stopping: Mutex<Stopping>,
 }
 
@@ -81,26 +81,42 @@ pub struct Unrecorded {
     pub progress: Option<Progress>,
 }
 
+/// What an attempt said, as far as it is of use still.
+#[derive(Default)]
+struct Heard {
+    unrecorded: Unrecorded,
+    /// The newest progress, recorded or not: whether a record arrived may be known only when the attempt has ended.
+    progress: Option<Progress>,
+}
+
 impl Live {
     /// The attempt said something.
     pub fn hear(&self, said: Said) {
-        let mut unrecorded = self.unrecorded();
+        let mut heard = self.heard();
         match said {
-            Said::Line(line) => unrecorded.lines.push(line),
-            Said::Progress(progress) => unrecorded.progress = Some(progress),
+            Said::Line(line) => heard.unrecorded.lines.push(line),
+            Said::Progress(progress) => {
+                heard.unrecorded.progress = Some(progress.clone());
+                heard.progress = Some(progress);
+            }
         }
     }
 
     /// Takes what nobody recorded yet, to record it; none if there is nothing.
     pub fn take_unrecorded(&self) -> Option<Unrecorded> {
-        let mut unrecorded = self.unrecorded();
+        let unrecorded = &mut self.heard().unrecorded;
         if unrecorded.lines.is_empty() && unrecorded.progress.is_none() {
             return None;
         }
-        let taken = std::mem::take(&mut *unrecorded);
+        let taken = std::mem::take(unrecorded);
         unrecorded.first_line =
             taken.first_line.saturating_add(u32::try_from(taken.lines.len()).unwrap_or(u32::MAX));
         Some(taken)
+    }
+
+    /// The newest progress, recorded or not; none if there was none.
+    pub fn progress(&self) -> Option<Progress> {
+        self.heard().progress.clone()
     }
 
     /// Asks for the stop. The first wish counts.
@@ -139,9 +155,9 @@ impl Live {
         self.stopping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unrecorded(&self) -> MutexGuard<'_, Unrecorded> {
-        // A panic while it was held left a whole line out at the most.
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        // A panic while it was held left out one thing that was said at the most.
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -33,7 +33,7 @@ mod writer;
 pub use open::OpenError;
 
 use crate::store::{Store, StoreError};
-use crate::verbs::cancel::{Cancel, Cancelled};
+use crate::verbs::cancel::{Cancel, CancelledTask};
 use crate::verbs::claim::{Claim, Claimed};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use crate::verbs::expire::{Expire, Expired};
@@ -45,7 +45,7 @@ use crate::verbs::pause::Pause;
 use crate::verbs::prune::{Prune, Pruned};
 use crate::verbs::record::Record;
 use crate::verbs::rescue::{Rescue, Rescued};
-use crate::verbs::retry::{Retried, Retry};
+use crate::verbs::retry::{RetriedTask, Retry};
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
 use known::Known;
@@ -164,13 +164,13 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn cancel(&self, cancel: Cancel) -> Result<Vec<Cancelled>, StoreError> {
+    async fn cancel(&self, cancel: Cancel) -> Result<Vec<CancelledTask>, StoreError> {
         self.writer
             .ask("cancel tasks", cancel.tasks.len(), cancel, |writing, cancel| writing.cancel(cancel))
             .await
     }
 
-    async fn retry(&self, retry: Retry) -> Result<Vec<Retried>, StoreError> {
+    async fn retry(&self, retry: Retry) -> Result<Vec<RetriedTask>, StoreError> {
         self.writer.ask("retry tasks", retry.tasks.len(), retry, |writing, retry| writing.retry(retry)).await
     }
 

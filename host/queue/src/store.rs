@@ -3,7 +3,7 @@
 //! Each verb is one transaction: all of it happened and will be there after a crash, or none of it. Requests carry the time
 //! and all randomness; a store asks no clock. Batch forms answer in the order of what was asked.
 
-use crate::verbs::cancel::{Cancel, Cancelled};
+use crate::verbs::cancel::{Cancel, CancelledTask};
 use crate::verbs::claim::{Claim, Claimed};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use crate::verbs::expire::{Expire, Expired};
@@ -15,7 +15,7 @@ use crate::verbs::pause::Pause;
 use crate::verbs::prune::{Prune, Pruned};
 use crate::verbs::record::Record;
 use crate::verbs::rescue::{Rescue, Rescued};
-use crate::verbs::retry::{Retried, Retry};
+use crate::verbs::retry::{RetriedTask, Retry};
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
 use mainworker_domain::task_id::TaskId;
@@ -44,10 +44,10 @@ pub trait Store: Send + Sync + 'static {
     fn record(&self, records: Vec<Record>) -> impl Future<Output = Result<Vec<bool>, StoreError>> + Send;
 
     /// Cancels tasks.
-    fn cancel(&self, cancel: Cancel) -> impl Future<Output = Result<Vec<Cancelled>, StoreError>> + Send;
+    fn cancel(&self, cancel: Cancel) -> impl Future<Output = Result<Vec<CancelledTask>, StoreError>> + Send;
 
     /// Gives tasks that ended a new life.
-    fn retry(&self, retry: Retry) -> impl Future<Output = Result<Vec<Retried>, StoreError>> + Send;
+    fn retry(&self, retry: Retry) -> impl Future<Output = Result<Vec<RetriedTask>, StoreError>> + Send;
 
     /// Stops or resumes claims; tasks are taken all the same.
     fn pause(&self, pause: Pause) -> impl Future<Output = Result<(), StoreError>> + Send;

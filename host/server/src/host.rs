@@ -22,10 +22,10 @@ use mainworker_domain::task_id::TaskId;
 use mainworker_queue::dispatch::Dispatch;
 use mainworker_queue::sqlite::SqliteStore;
 use mainworker_queue::store::{Store, StoreError};
-use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
+use mainworker_queue::verbs::cancel::{Cancel, Cancelled, CancelledTask};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued, How, NewTask};
 use mainworker_queue::verbs::pause::Pause;
-use mainworker_queue::verbs::retry::{Retried, Retry};
+use mainworker_queue::verbs::retry::{Retried, RetriedTask, Retry};
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -168,17 +168,19 @@ impl Host {
     /// # Errors
     /// A store that cannot write it down.
     pub async fn cancel(&self, tasks: Vec<TaskId>) -> Result<Vec<Cancelled>, StoreError> {
-        let cancelled = self.store.cancel(Cancel { tasks: tasks.clone(), now: self.now() }).await?;
-        for (task_id, cancelled) in tasks.into_iter().zip(&cancelled) {
-            match *cancelled {
+        let answers = self.store.cancel(Cancel { tasks: tasks.clone(), now: self.now() }).await?;
+        let mut cancelled = Vec::with_capacity(answers.len());
+        for (task_id, CancelledTask { how, job }) in tasks.into_iter().zip(answers) {
+            match how {
                 Cancelled::Requested { attempt } => self.dispatch.stop_attempt(task_id, attempt),
                 Cancelled::Now => {
                     // It may have stood before others, for want of room.
                     self.dispatch.wake();
-                    self.tell_changed(task_id, State::Cancelled, Reason::Cancelled).await;
+                    self.tell_changed(task_id, job, State::Cancelled, Reason::Cancelled);
                 }
                 Cancelled::Already | Cancelled::Refused(_) | Cancelled::Unknown => {}
             }
+            cancelled.push(how);
         }
         Ok(cancelled)
     }
@@ -188,20 +190,22 @@ impl Host {
     /// # Errors
     /// A store that cannot write it down.
     pub async fn retry(&self, tasks: Vec<TaskId>, delay_ms: u64) -> Result<Vec<Retried>, StoreError> {
-        let retried = self.store.retry(Retry { tasks: tasks.clone(), delay_ms, now: self.now() }).await?;
+        let answers = self.store.retry(Retry { tasks: tasks.clone(), delay_ms, now: self.now() }).await?;
         self.dispatch.wake();
-        for (task_id, retried) in tasks.into_iter().zip(&retried) {
-            if *retried == Retried::Queued {
-                self.tell_changed(task_id, State::Queued, Reason::RetriedByHand).await;
+        let mut retried = Vec::with_capacity(answers.len());
+        for (task_id, RetriedTask { how, job }) in tasks.into_iter().zip(answers) {
+            if how == Retried::Queued {
+                self.tell_changed(task_id, job, State::Queued, Reason::RetriedByHand);
             }
+            retried.push(how);
         }
         Ok(retried)
     }
 
-    /// Tells that a task changed, if anybody listens: its job has to be read for that.
-    async fn tell_changed(&self, task_id: TaskId, state: State, reason: Reason) {
-        if let Ok(Some(task)) = self.store.task(task_id).await {
-            self.events.emit(Event::TaskChanged { task_id, job: task.summary.job, state, reason });
+    /// Tells that a task changed. One that did is there, and so is its job.
+    fn tell_changed(&self, task_id: TaskId, job: Option<JobName>, state: State, reason: Reason) {
+        if let Some(job) = job {
+            self.events.emit(Event::TaskChanged { task_id, job, state, reason });
         }
     }
 

@@ -7,6 +7,7 @@ use crate::verbs::log::LogPlace;
 use crate::verbs::record::{LogPiece, Record};
 use crate::verbs::rescue::{Rescue, Rescued};
 use crate::verbs::settle::{Applied, Settle, Settled};
+use mainworker_domain::event::Progress;
 use mainworker_domain::lifecycle::{self, Jitter, State};
 use mainworker_domain::outcome::{Outcome, Usage};
 
@@ -17,6 +18,7 @@ impl Rows {
             return Settled::Stale;
         };
         row.keep_log(settle.log);
+        row.keep_progress(settle.progress);
         row.end_attempt(settle.ending.outcome, settle.figures, settle.error);
         row.go(&transition, settle.now);
         if row.life.state == State::Completed {
@@ -56,9 +58,7 @@ impl Rows {
     pub(super) fn record(&mut self, record: Record) -> bool {
         let Some(row) = self.find_held(record.held) else { return false };
         row.keep_log(record.log);
-        if record.progress.is_some() {
-            row.progress = record.progress;
-        }
+        row.keep_progress(record.progress);
         true
     }
 }
@@ -91,6 +91,12 @@ impl TaskRow {
         attempt.wait_ms = figures.started_at.ms_since(due_at);
         attempt.usage = figures.usage;
         attempt.error = error;
+    }
+
+    fn keep_progress(&mut self, progress: Option<Progress>) {
+        if progress.is_some() {
+            self.progress = progress;
+        }
     }
 
     fn keep_log(&mut self, piece: LogPiece) {

@@ -40,7 +40,7 @@ impl Rows {
         for task in asked {
             let id = task.id;
             match self.take(task, now, None) {
-                Ok(enqueued) => answer.enqueued.push(enqueued.id),
+                Ok(enqueued) => answer.enqueued.push(enqueued),
                 Err(refusal) => answer.dropped.push((id, refusal)),
             }
         }
@@ -136,6 +136,6 @@ impl Rows {
 /// What became of the tasks that an attempt asked for, as [`Applied`](crate::verbs::settle::Applied) says it.
 #[derive(Default)]
 pub(super) struct Asked {
-    pub(super) enqueued: Vec<TaskId>,
+    pub(super) enqueued: Vec<Enqueued>,
     pub(super) dropped: Vec<(TaskId, EnqueueRefusal)>,
 }

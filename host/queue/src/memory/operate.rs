@@ -1,16 +1,22 @@
 //! What people do with tasks and jobs, and what time does.
 
 use super::rows::{Rows, TaskRow};
-use crate::verbs::cancel::{Cancel, Cancelled};
+use crate::verbs::cancel::{Cancel, Cancelled, CancelledTask};
 use crate::verbs::expire::{Expire, Expired};
 use crate::verbs::pause::Pause;
-use crate::verbs::retry::{Retried, Retry};
+use crate::verbs::retry::{Retried, RetriedTask, Retry};
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{self, Timestamp, Transition};
 use mainworker_domain::task_id::TaskId;
 
 impl Rows {
-    pub(super) fn cancel(&mut self, cancel: &Cancel) -> Vec<Cancelled> {
-        cancel.tasks.iter().map(|&id| self.cancel_one(id, cancel.now)).collect()
+    pub(super) fn cancel(&mut self, cancel: &Cancel) -> Vec<CancelledTask> {
+        let one = |&id| CancelledTask { how: self.cancel_one(id, cancel.now), job: self.job_of(id) };
+        cancel.tasks.iter().map(one).collect()
+    }
+
+    fn job_of(&self, id: TaskId) -> Option<JobName> {
+        self.find(id).map(|row| row.accepted.job.clone())
     }
 
     fn cancel_one(&mut self, id: TaskId, now: Timestamp) -> Cancelled {
@@ -29,8 +35,9 @@ impl Rows {
         }
     }
 
-    pub(super) fn retry(&mut self, retry: &Retry) -> Vec<Retried> {
-        retry.tasks.iter().map(|&id| self.retry_one(id, retry)).collect()
+    pub(super) fn retry(&mut self, retry: &Retry) -> Vec<RetriedTask> {
+        let one = |&id| RetriedTask { how: self.retry_one(id, retry), job: self.job_of(id) };
+        retry.tasks.iter().map(one).collect()
     }
 
     fn retry_one(&mut self, id: TaskId, retry: &Retry) -> Retried {

@@ -9,7 +9,7 @@ use super::known::Running;
 use super::rows::{Row, limit, read_tags, unsigned};
 use super::sql;
 use crate::attempt::Held;
-use crate::verbs::claim::{Claim, Claimed, ClaimedTask};
+use crate::verbs::claim::{Claim, Claimed, ClaimedTask, PROMOTED_MAX};
 use crate::verbs::expire::Expired;
 use mainworker_domain::lifecycle::{self, SealedConfiguration, State, Task, Timestamp};
 use mainworker_domain::task_id::TaskId;
@@ -17,8 +17,6 @@ use rusqlite::{Row as SqlRow, params};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// Tasks that one claim makes ready at the most, so that it ends soon.
-const PROMOTED_MAX: usize = 1_000;
 /// Tasks that one claim ends because their time is over at the most; for those that are left, there is more.
 const EXPIRED_MAX: usize = 1_000;
 /// Places of one job that are read at a time at the most.

@@ -10,7 +10,7 @@ use crate::verbs::extend::{Extend, Extended};
 use crate::verbs::record::{LogPiece, Record};
 use crate::verbs::rescue::{Rescue, Rescued};
 use crate::verbs::settle::{Applied, Settle, Settled};
-use mainworker_domain::event::LogLine;
+use mainworker_domain::event::{LogLine, Progress};
 use mainworker_domain::lifecycle::{self, Jitter, Timestamp, Transition};
 use mainworker_domain::outcome::{Outcome, Usage};
 use mainworker_domain::task_id::TaskId;
@@ -22,6 +22,8 @@ struct End<'e> {
     figures: Figures,
     error: Option<&'e AttemptError>,
     result: Option<&'e str>,
+    /// Newer than what was recorded, if it is there.
+    progress: Option<&'e Progress>,
 }
 
 impl Writing<'_, '_> {
@@ -43,6 +45,7 @@ impl Writing<'_, '_> {
             figures: settle.figures,
             error: settle.error.as_ref(),
             result: settle.result.as_deref().filter(|_| completed),
+            progress: settle.progress.as_ref(),
         };
         self.end(settle.held.task, &end, &transition, settle.now)?;
 
@@ -50,7 +53,7 @@ impl Writing<'_, '_> {
         // The task is over by now, so that one that it asked for may have its unique key.
         for task in settle.asked.iter().filter(|_| transition.commits_asked_tasks()) {
             match self.take_asked(task, settle.now)? {
-                Ok(enqueued) => applied.enqueued.push(enqueued.id),
+                Ok(enqueued) => applied.enqueued.push(enqueued),
                 Err(refusal) => applied.dropped.push((task.id, refusal)),
             }
         }
@@ -102,7 +105,7 @@ impl Writing<'_, '_> {
         };
         let figures =
             Figures { started_at: running.claimed_at, finished_at: rescue.now, usage: Usage::default() };
-        let end = End { outcome: Outcome::Lost, figures, error: Some(&error), result: None };
+        let end = End { outcome: Outcome::Lost, figures, error: Some(&error), result: None, progress: None };
         self.end(id, &end, &transition, rescue.now)?;
         Ok(Some(Rescued { held, job, transition }))
     }
@@ -138,6 +141,7 @@ impl Writing<'_, '_> {
 
     fn add_attempt(&self, running: &Running, end: &End<'_>) -> Result<(), Failure> {
         let Figures { started_at, finished_at, usage } = &end.figures;
+        let progress = end.progress.or(running.progress.as_ref());
         self.session.execute(
             sql::ADD_ATTEMPT,
             params![
@@ -158,8 +162,8 @@ impl Writing<'_, '_> {
                 signed(usage.log_bytes),
                 signed(usage.log_lines_dropped),
                 signed(usage.output_bytes),
-                running.progress.as_ref().map(|progress| progress.percent),
-                running.progress.as_ref().map(|progress| &progress.message),
+                progress.map(|progress| progress.percent),
+                progress.map(|progress| &progress.message),
                 end.error.map(|error| &error.code),
                 end.error.map(|error| &error.message),
                 end.error.and_then(|error| error.hint.as_ref()),

@@ -45,6 +45,9 @@ impl Drop for FolderLock {
     fn drop(&mut self) {
         // Nobody must be told of a process that has let go. If it cannot be written, the lock is free all the same.
         drop(self.file.set_len(0));
+        // A child that is just being started has the open file too, until it is another program. Closing ours would leave the
+        // lock with it for so long.
+        drop(self.file.unlock());
     }
 }
 
@@ -59,4 +62,21 @@ fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    #[test]
+    fn a_copy_of_the_open_file_does_not_keep_the_lock() {
+        let folder = TempDir::new().unwrap();
+        let lock = FolderLock::take(folder.path()).unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(matches!(FolderLock::take(folder.path()), Err(OpenError::InUse { .. })));
+        drop(lock);
+        FolderLock::take(folder.path()).unwrap();
+        drop(copy);
+    }
 }

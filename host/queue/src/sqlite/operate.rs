@@ -5,29 +5,36 @@ use super::failure::Failure;
 use super::read;
 use super::rows::{Row, limit};
 use super::sql;
-use crate::verbs::cancel::{Cancel, Cancelled};
+use crate::verbs::cancel::{Cancel, Cancelled, CancelledTask};
 use crate::verbs::expire::{Expire, Expired};
 use crate::verbs::pause::Pause;
-use crate::verbs::retry::{Retried, Retry};
+use crate::verbs::retry::{Retried, RetriedTask, Retry};
 use mainworker_domain::lifecycle::{self, Timestamp};
 use mainworker_domain::task_id::TaskId;
 use rusqlite::params;
 
 impl Writing<'_, '_> {
-    pub(super) fn cancel(&mut self, cancel: &Cancel) -> Result<Vec<Cancelled>, Failure> {
+    pub(super) fn cancel(&mut self, cancel: &Cancel) -> Result<Vec<CancelledTask>, Failure> {
         cancel.tasks.iter().map(|&id| self.cancel_one(id, cancel.now)).collect()
     }
 
-    fn cancel_one(&mut self, id: TaskId, now: Timestamp) -> Result<Cancelled, Failure> {
-        let Some(row) = self.find(id)? else { return Ok(Cancelled::Unknown) };
+    fn cancel_one(&mut self, id: TaskId, now: Timestamp) -> Result<CancelledTask, Failure> {
+        let Some(row) = self.find(id)? else {
+            return Ok(CancelledTask { how: Cancelled::Unknown, job: None });
+        };
+        let job = Some(self.known.job(row.job)?.name.clone());
+        Ok(CancelledTask { how: self.cancel_row(&row, now)?, job })
+    }
+
+    fn cancel_row(&mut self, row: &Row, now: Timestamp) -> Result<Cancelled, Failure> {
         Ok(match lifecycle::cancel(&row.life) {
             Ok(lifecycle::Cancel::Now(transition)) => {
-                self.go(&row, &transition, now)?;
+                self.go(row, &transition, now)?;
                 Cancelled::Now
             }
             Ok(lifecycle::Cancel::Requested) => {
                 self.session.execute(sql::REQUEST_CANCEL, params![row.place])?;
-                if let Some(running) = self.known.running.get_mut(&id) {
+                if let Some(running) = self.known.running.get_mut(&row.id) {
                     running.life.cancel_requested = true;
                 }
                 Cancelled::Requested { attempt: row.life.attempts }
@@ -37,12 +44,17 @@ impl Writing<'_, '_> {
         })
     }
 
-    pub(super) fn retry(&mut self, retry: &Retry) -> Result<Vec<Retried>, Failure> {
+    pub(super) fn retry(&mut self, retry: &Retry) -> Result<Vec<RetriedTask>, Failure> {
         retry.tasks.iter().map(|&id| self.retry_one(id, retry)).collect()
     }
 
-    fn retry_one(&mut self, id: TaskId, retry: &Retry) -> Result<Retried, Failure> {
-        let Some(row) = self.find(id)? else { return Ok(Retried::Unknown) };
+    fn retry_one(&mut self, id: TaskId, retry: &Retry) -> Result<RetriedTask, Failure> {
+        let Some(row) = self.find(id)? else { return Ok(RetriedTask { how: Retried::Unknown, job: None }) };
+        let job = Some(self.known.job(row.job)?.name.clone());
+        Ok(RetriedTask { how: self.retry_row(&row, retry)?, job })
+    }
+
+    fn retry_row(&mut self, row: &Row, retry: &Retry) -> Result<Retried, Failure> {
         let transition = match lifecycle::retry(&row.life, retry.delay_ms, retry.now) {
             Ok(transition) => transition,
             Err(refusal) => return Ok(Retried::Refused(refusal)),
@@ -55,7 +67,7 @@ impl Writing<'_, '_> {
         {
             return Ok(Retried::UniqueConflict { task_id: holder.id });
         }
-        self.go(&row, &transition, retry.now)?;
+        self.go(row, &transition, retry.now)?;
         Ok(Retried::Queued)
     }
 

@@ -5,14 +5,12 @@ use super::failure::Failure;
 use super::rows::{attempt_keys, limit, place_in, place_out, read_tags, state};
 use super::session::Session;
 use super::sql::{self, Sql};
-use crate::verbs::prune::{Prune, Pruned};
+use crate::verbs::prune::{Prune, Pruned, RUN_TASKS_MAX};
 use mainworker_domain::lifecycle::{State, Timestamp};
 use rusqlite::{Row, params};
 
 /// Pages that are free before any are given back to the file system: below that they are soon used again.
 const FREE_PAGES_MIN: u64 = 1_024;
-/// Tasks deleted together at the most; in between the size is looked at, which moves slowly.
-const RUN_MAX: usize = 25;
 
 /// What a step looks at.
 struct Candidate {
@@ -45,7 +43,7 @@ impl Writing<'_, '_> {
         for candidate in candidates {
             if candidate.is_old(prune) || (too_large && candidate.state.is_terminal()) {
                 run.push(candidate);
-                if run.len() < RUN_MAX {
+                if run.len() < RUN_TASKS_MAX {
                     continue;
                 }
             }

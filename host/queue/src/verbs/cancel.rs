@@ -1,5 +1,6 @@
 //! Cancel: somebody does not want a task any more.
 
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Refusal, Timestamp};
 use mainworker_domain::task_id::TaskId;
 
@@ -10,6 +11,15 @@ pub struct Cancel {
     pub tasks: Vec<TaskId>,
     /// When.
     pub now: Timestamp,
+}
+
+/// What became of one task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CancelledTask {
+    /// What the cancel did.
+    pub how: Cancelled,
+    /// The task's job; none if there is no such task.
+    pub job: Option<JobName>,
 }
 
 /// What a cancel did.

@@ -2,8 +2,15 @@
 //!
 //! Only terminal tasks are deleted, with all that belongs to them. In small steps: each looks at a bounded number of tasks, so
 //! that no claim waits for it.
+//!
+//! When too much is stored, terminal tasks that follow upon one another go in runs of at most [`RUN_TASKS_MAX`], and how much is
+//! stored is looked at before each run. A run goes whole, so up to one task less than that may go beyond what was needed: the
+//! next oldest ones.
 
 use mainworker_domain::lifecycle::{State, Timestamp};
+
+/// Tasks that are deleted together at the most, with one look at how much is stored.
+pub const RUN_TASKS_MAX: usize = 25;
 
 /// How long tasks are kept after they ended, in milliseconds by state, and how much of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +23,8 @@ pub struct Retention {
     pub cancelled_ms: u64,
     /// Those that came too late.
     pub expired_ms: u64,
-    /// Bytes of all that is stored. Beyond it the oldest terminal tasks go, however young they are.
+    /// Bytes of all that is stored. Beyond it the oldest terminal tasks go, however young they are, with a few more at times
+    /// ([`RUN_TASKS_MAX`]).
     pub store_bytes_max: u64,
 }
 

@@ -1,5 +1,6 @@
 //! Retry: a task that ended without a result gets a new life.
 
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Refusal, Timestamp};
 use mainworker_domain::task_id::TaskId;
 
@@ -12,6 +13,15 @@ pub struct Retry {
     pub delay_ms: u64,
     /// When.
     pub now: Timestamp,
+}
+
+/// What became of one task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetriedTask {
+    /// What the retry did.
+    pub how: Retried,
+    /// The task's job; none if there is no such task.
+    pub job: Option<JobName>,
 }
 
 /// What a retry did.

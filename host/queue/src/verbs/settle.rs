@@ -2,10 +2,15 @@
 //!
 //! What becomes of the task is [`lifecycle::settle`](mainworker_domain::lifecycle::settle)'s to say, on the task as it
 //! stands. In the same transaction: the attempt's row, the rest of its log, and if it completed the tasks that it asked for.
+//!
+//! Tasks that were asked for are taken one after the other, once the task that asked has ended, by the rules of
+//! [`enqueue`](crate::verbs::enqueue), the policy of a unique key included: `replace` cancels a queued holder, `existing` takes the
+//! holder for the task. Two things differ: there is always room, and one that is refused is dropped by itself and answered.
 
 use crate::attempt::{AttemptError, Figures, Held};
-use crate::verbs::enqueue::{EnqueueRefusal, NewTask};
+use crate::verbs::enqueue::{EnqueueRefusal, Enqueued, NewTask};
 use crate::verbs::record::LogPiece;
+use mainworker_domain::event::Progress;
 use mainworker_domain::lifecycle::{Ending, Jitter, State, Timestamp, Transition};
 use mainworker_domain::task_id::TaskId;
 
@@ -24,8 +29,9 @@ pub struct Settle {
     pub error: Option<AttemptError>,
     /// The part of its log that was not recorded yet.
     pub log: LogPiece,
-    /// Tasks that it asked for. Dropped unless it completed. There is always room for them; one that another task's key
-    /// stands against is dropped and answered.
+    /// How far it said last that it had come. None leaves what was recorded of it as it is.
+    pub progress: Option<Progress>,
+    /// Tasks that it asked for. Dropped unless it completed.
     pub asked: Vec<NewTask>,
     /// When.
     pub now: Timestamp,
@@ -49,8 +55,8 @@ pub struct Applied {
     pub transition: Transition,
     /// Tasks that were asked for and are not there, each with why.
     pub dropped: Vec<(TaskId, EnqueueRefusal)>,
-    /// Tasks that were asked for and are there.
-    pub enqueued: Vec<TaskId>,
+    /// Tasks that were asked for and are there, in the order in which they were asked for.
+    pub enqueued: Vec<Enqueued>,
 }
 
 impl Settled {

@@ -1,10 +1,10 @@
 //! Cancel: what it does to a task in each state.
 
-use crate::support::{Harness, NOW, at, begin, ended, id, new_task, on_each_store};
+use crate::support::{Harness, NOW, at, begin, ended, id, job, new_task, on_each_store};
 use mainworker_domain::lifecycle::{Refusal, State, Timestamp};
 use mainworker_domain::outcome::Outcome;
 use mainworker_queue::store::Store;
-use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
+use mainworker_queue::verbs::cancel::{Cancel, Cancelled, CancelledTask};
 use mainworker_queue::verbs::enqueue::NewTask;
 use mainworker_queue::verbs::retry::Retried;
 
@@ -72,12 +72,21 @@ async fn a_task_that_ended_otherwise_is_refused(store: &Harness<'_, impl Store>)
 
 async fn each_of_a_batch_is_decided_by_itself(store: &Harness<'_, impl Store>) {
     store.started(new_task(1), NOW).await;
-    store.enqueue([new_task(2)], NOW).await;
-    let tasks = vec![id(2), id(9), id(1), id(2), id(1)];
+    store.finished(new_task(3), Outcome::Rejected, NOW).await;
+    store.enqueue([NewTask { job: job("other"), ..new_task(2) }], NOW).await;
+    let tasks = vec![id(2), id(9), id(1), id(2), id(1), id(3)];
     let answers = store.store.cancel(Cancel { tasks, now: NOW }).await.unwrap();
-    let requested = Cancelled::Requested { attempt: 1 };
-    let already = Cancelled::Already;
-    assert_eq!(answers, [Cancelled::Now, Cancelled::Unknown, requested, already, already]);
+    let answer = |how, name: &str| CancelledTask { how, job: Some(job(name)) };
+    let refused = Cancelled::Refused(Refusal::NotCancellable { state: State::Failed });
+    let expected = [
+        answer(Cancelled::Now, "other"),
+        CancelledTask { how: Cancelled::Unknown, job: None },
+        answer(Cancelled::Requested { attempt: 1 }, "echo"),
+        answer(Cancelled::Already, "other"),
+        answer(Cancelled::Already, "echo"),
+        answer(refused, "echo"),
+    ];
+    assert_eq!(answers, expected);
 }
 
 async fn a_wanted_cancel_ends_with_its_attempt(store: &Harness<'_, impl Store>) {

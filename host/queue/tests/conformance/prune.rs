@@ -9,7 +9,7 @@ use mainworker_queue::store::Store;
 use mainworker_queue::verbs::enqueue::{How, NewTask};
 use mainworker_queue::verbs::list::Filter;
 use mainworker_queue::verbs::log::{LogPlace, ReadLog};
-use mainworker_queue::verbs::prune::{Prune, Retention};
+use mainworker_queue::verbs::prune::{Prune, RUN_TASKS_MAX, Retention};
 use mainworker_queue::verbs::record::{LogPiece, Record};
 
 on_each_store! {
@@ -20,6 +20,7 @@ on_each_store! {
     a_place_is_never_used_again
     steps_are_small_and_come_to_an_end
     too_many_bytes_are_taken_from_the_oldest
+    too_many_bytes_take_no_more_than_a_run
     a_clock_that_goes_back_deletes_nothing
 }
 
@@ -160,6 +161,28 @@ async fn too_many_bytes_are_taken_from_the_oldest(store: &Harness<'_, impl Store
     let deleted = store.prune(step(Retention { store_bytes_max: 0, ..ALL }, NOW)).await;
     assert_eq!((deleted, store.list_ids(Filter::default(), NOW).await), (4, vec![id(2)]));
     assert_eq!(store.state(id(2)).await, State::Queued, "it is open");
+}
+
+async fn too_many_bytes_take_no_more_than_a_run(store: &Harness<'_, impl Store>) {
+    // A step that looks at all of them, and one that looks at fewer than may go together.
+    for (tasks_max, deleted_max) in [(1_000, RUN_TASKS_MAX), (4, 4)] {
+        let first = u128::from(store.list(Filter::default(), NOW).await.first().map_or(0, |task| task.place));
+        let numbers = first + 1..=first + 2 * RUN_TASKS_MAX as u128;
+        let payload = format!(r#""{}""#, "x".repeat(20_000));
+        for number in numbers {
+            let task = NewTask { payload: payload.clone(), ..new_task(number) };
+            store.finished(task, Outcome::Completed, NOW).await;
+        }
+        let before = store.list_ids(Filter::default(), NOW).await;
+        let store_bytes = store.overview().await.store_bytes;
+        let one_too_many = Retention { store_bytes_max: store_bytes.saturating_sub(1), ..ALL };
+        let deleted = store.prune(Prune { tasks_max, ..step(one_too_many, NOW) }).await;
+        let deleted = usize::try_from(deleted).unwrap();
+        assert_eq!(deleted > 0, store_bytes > 0, "of {store_bytes} bytes on a disk");
+        assert!(deleted <= deleted_max, "{deleted}");
+        let left = store.list_ids(Filter::default(), NOW).await;
+        assert_eq!(left, before[..before.len() - deleted], "the oldest of them");
+    }
 }
 
 async fn a_clock_that_goes_back_deletes_nothing(store: &Harness<'_, impl Store>) {

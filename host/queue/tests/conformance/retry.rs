@@ -9,7 +9,7 @@ use mainworker_domain::task_options::UniquePolicy;
 use mainworker_queue::store::Store;
 use mainworker_queue::verbs::enqueue::{EnqueueRefusal, How, NewTask};
 use mainworker_queue::verbs::record::{LogPiece, Record};
-use mainworker_queue::verbs::retry::{Retried, Retry};
+use mainworker_queue::verbs::retry::{Retried, RetriedTask, Retry};
 use mainworker_queue::verbs::settle::Settled;
 
 on_each_store! {
@@ -73,7 +73,8 @@ async fn it_goes_behind_those_that_wait(store: &Harness<'_, impl Store>) {
 async fn a_delay_is_waited_for(store: &Harness<'_, impl Store>) {
     store.finished(new_task(1), Outcome::Rejected, NOW).await;
     let retry = Retry { tasks: vec![id(1)], delay_ms: 5_000, now: at(1) };
-    assert_eq!(store.store.retry(retry).await, Ok(vec![Retried::Queued]));
+    let queued = RetriedTask { how: Retried::Queued, job: Some(job("echo")) };
+    assert_eq!(store.store.retry(retry).await, Ok(vec![queued]));
     assert_eq!(store.task(id(1)).await.summary.run_at, at(6));
     assert_eq!(store.claim_ids(at(5)).await, []);
     assert_eq!(store.claim_ids(at(6)).await, [id(1)]);
@@ -140,11 +141,18 @@ async fn each_of_a_batch_is_decided_by_itself(store: &Harness<'_, impl Store>) {
     for number in 1..=2 {
         store.finished(sole(number), Outcome::Rejected, NOW).await;
     }
-    let tasks = vec![id(9), id(2), id(1), id(2)];
+    store.finished(NewTask { job: job("other"), ..new_task(3) }, Outcome::Rejected, NOW).await;
+    let tasks = vec![id(9), id(2), id(1), id(2), id(3)];
     let answers = store.store.retry(Retry { tasks, delay_ms: 0, now: at(1) }).await.unwrap();
-    let conflict = Retried::UniqueConflict { task_id: id(2) };
-    let refused = Retried::Refused(Refusal::NotRetryable { state: State::Queued });
-    assert_eq!(answers, [Retried::Unknown, Retried::Queued, conflict, refused]);
+    let answer = |how, name: &str| RetriedTask { how, job: Some(job(name)) };
+    let expected = [
+        RetriedTask { how: Retried::Unknown, job: None },
+        answer(Retried::Queued, "echo"),
+        answer(Retried::UniqueConflict { task_id: id(2) }, "echo"),
+        answer(Retried::Refused(Refusal::NotRetryable { state: State::Queued }), "echo"),
+        answer(Retried::Queued, "other"),
+    ];
+    assert_eq!(answers, expected);
 }
 
 async fn an_attempt_of_the_former_life_is_stale(store: &Harness<'_, impl Store>) {

@@ -1,6 +1,8 @@
 //! Settle: what each end means for the task, its row, its log, and what is stale.
 
-use crate::support::{Harness, NOW, at, at_ms, begin, ended, id, job, line, new_task, on_each_store};
+use crate::support::{
+    Harness, NOW, at, at_ms, begin, ended, id, job, line, new_task, on_each_store, progress,
+};
 use mainworker_domain::lifecycle::{self, Ending, Enqueue, Jitter, Next, Reason, State, Task, Timestamp};
 use mainworker_domain::limits::{LOSSES_UNTIL_ALONE, MODULE_UNAVAILABLE_MAX};
 use mainworker_domain::manifest::Retry;
@@ -8,7 +10,7 @@ use mainworker_domain::outcome::{Outcome, Usage};
 use mainworker_queue::attempt::{AttemptError, Figures, Held, Lease};
 use mainworker_queue::store::Store;
 use mainworker_queue::verbs::cancel::Cancelled;
-use mainworker_queue::verbs::enqueue::NewTask;
+use mainworker_queue::verbs::enqueue::{Enqueued, How, NewTask};
 use mainworker_queue::verbs::record::{LogPiece, Record};
 use mainworker_queue::verbs::retry::Retried;
 use mainworker_queue::verbs::settle::{Settle, Settled};
@@ -27,6 +29,7 @@ on_each_store! {
     an_end_of_no_running_attempt_is_stale
     each_of_a_batch_is_decided_by_itself
     the_rest_of_the_log_is_kept
+    progress_said_at_the_end_is_kept
     a_wanted_cancel_yields_to_a_result
     a_wanted_cancel_ends_anything_else
     a_failed_task_keeps_its_configuration
@@ -202,7 +205,8 @@ async fn an_end_of_no_running_attempt_is_stale(store: &Harness<'_, impl Store>) 
         let before = (store.store.task(held.task).await, store.overview().await);
         let log = LogPiece { first_line: 0, lines: vec![line("late")] };
         let asked = vec![new_task(50)];
-        let settle = Settle { log, asked, ..ended(held, Outcome::Completed, at(9)) };
+        let progress = Some(progress(99));
+        let settle = Settle { log, progress, asked, ..ended(held, Outcome::Completed, at(9)) };
         assert_eq!(store.settle(settle).await, Settled::Stale);
         assert_eq!((store.store.task(held.task).await, store.overview().await), before);
         assert_eq!(store.store.task(id(50)).await, Ok(None));
@@ -259,11 +263,31 @@ async fn the_rest_of_the_log_is_kept(store: &Harness<'_, impl Store>) {
     assert_eq!(store.messages(id(1)).await, kept);
 }
 
+async fn progress_said_at_the_end_is_kept(store: &Harness<'_, impl Store>) {
+    let ends = [Outcome::Completed, Outcome::Rejected, Outcome::Failed, Outcome::Cancelled];
+    for (number, outcome) in (1_u128..).zip(ends) {
+        let held = store.started(new_task(number), NOW).await;
+        store.record(Record { held, log: LogPiece::default(), progress: Some(progress(40)) }).await;
+        store.apply(Settle { progress: Some(progress(90)), ..ended(held, outcome, NOW) }).await;
+        assert_eq!(store.task(id(number)).await.progress, Some(progress(90)), "{outcome}");
+    }
+    let second = store.claim_one(at(60)).await.held;
+    assert_eq!((second.task, second.attempt), (id(3), 2));
+    assert_eq!(store.task(id(3)).await.progress, None, "that was the first attempt's");
+    store.apply(Settle { progress: Some(progress(5)), ..ended(second, Outcome::Rejected, at(60)) }).await;
+    assert_eq!(store.task(id(3)).await.progress, Some(progress(5)), "nothing was recorded before");
+
+    let held = store.started(new_task(10), NOW).await;
+    store.record(Record { held, log: LogPiece::default(), progress: Some(progress(40)) }).await;
+    store.apply(ended(held, Outcome::Completed, NOW)).await;
+    assert_eq!(store.task(id(10)).await.progress, Some(progress(40)), "no news");
+}
+
 async fn a_wanted_cancel_yields_to_a_result(store: &Harness<'_, impl Store>) {
     let held = store.started(new_task(1), NOW).await;
     assert_eq!(store.cancel(id(1), at(1)).await, Cancelled::Requested { attempt: 1 });
     let settle = Settle { asked: vec![new_task(2)], ..ended(held, Outcome::Completed, at(2)) };
-    assert_eq!(store.apply(settle).await.enqueued, [id(2)]);
+    assert_eq!(store.apply(settle).await.enqueued, [Enqueued { id: id(2), how: How::New }]);
     let view = store.task(id(1)).await;
     assert_eq!((view.summary.state, view.summary.outcome), (State::Completed, Some(Outcome::Completed)));
     assert!(view.result.is_some() && !view.summary.cancel_requested);

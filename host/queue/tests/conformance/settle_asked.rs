@@ -5,7 +5,7 @@ use mainworker_domain::lifecycle::State;
 use mainworker_domain::outcome::Outcome;
 use mainworker_domain::task_options::UniquePolicy;
 use mainworker_queue::store::Store;
-use mainworker_queue::verbs::enqueue::{EnqueueRefusal, Enqueued, How, NewTask};
+use mainworker_queue::verbs::enqueue::{EnqueueError, EnqueueRefusal, Enqueued, How, NewTask};
 use mainworker_queue::verbs::settle::Settle;
 
 on_each_store! {
@@ -14,8 +14,13 @@ on_each_store! {
     one_that_a_key_stands_against_is_dropped_and_named
     one_that_is_there_already_counts_as_there
     they_see_each_other_and_that_the_task_is_over
+    each_policy_counts_as_it_does_from_outside
     a_replaced_task_is_cancelled
     two_attempts_of_a_batch_see_each_other
+}
+
+fn new(number: u128) -> Enqueued {
+    Enqueued { id: id(number), how: How::New }
 }
 
 fn asked(number: u128) -> NewTask {
@@ -27,7 +32,7 @@ async fn they_come_in_when_the_attempt_completes(store: &Harness<'_, impl Store>
     let later = NewTask { job: job("warn"), run_at: at(60), ..asked(3) };
     let settle = Settle { asked: vec![asked(2), later], ..ended(held, Outcome::Completed, at(5)) };
     let applied = store.apply(settle).await;
-    assert_eq!((applied.enqueued, applied.dropped), (vec![id(2), id(3)], vec![]));
+    assert_eq!((applied.enqueued, applied.dropped), (vec![new(2), new(3)], vec![]));
 
     let view = store.task(id(2)).await;
     assert_eq!((view.summary.state, view.summary.created_at), (State::Queued, at(5)));
@@ -69,7 +74,7 @@ async fn one_that_a_key_stands_against_is_dropped_and_named(store: &Harness<'_, 
         (id(22), EnqueueRefusal::UniqueConflict { task_id: id(12), state: State::Running }),
     ];
     assert_eq!(applied.dropped, dropped);
-    assert_eq!(applied.enqueued, [id(23)], "the others come in all the same");
+    assert_eq!(applied.enqueued, [new(23)], "the others come in all the same");
     assert_eq!(store.state(id(1)).await, State::Completed);
     for number in 20..=22 {
         assert_eq!(store.store.task(id(number)).await, Ok(None), "{number}");
@@ -85,7 +90,11 @@ async fn one_that_is_there_already_counts_as_there(store: &Harness<'_, impl Stor
         NewTask { unique: unique("u", UniquePolicy::Existing), ..asked(21) },
     ];
     let applied = store.apply(Settle { asked, ..ended(held, Outcome::Completed, at(1)) }).await;
-    assert_eq!((applied.enqueued, applied.dropped), (vec![id(10), id(11)], vec![]));
+    let there = vec![Enqueued { id: id(10), how: How::Known }, Enqueued { id: id(11), how: How::Existing }];
+    assert_eq!((applied.enqueued, applied.dropped), (there, vec![]));
+    for number in 20..=21 {
+        assert_eq!(store.store.task(id(number)).await, Ok(None), "{number}");
+    }
 }
 
 async fn they_see_each_other_and_that_the_task_is_over(store: &Harness<'_, impl Store>) {
@@ -93,11 +102,64 @@ async fn they_see_each_other_and_that_the_task_is_over(store: &Harness<'_, impl 
     let held = store.started(sole(new_task(1)), NOW).await;
     let again = vec![sole(asked(2)), sole(asked(3))];
     let applied = store.apply(Settle { asked: again, ..ended(held, Outcome::Completed, at(1)) }).await;
-    assert_eq!(applied.enqueued, [id(2)], "the key of the task that asked is free");
+    assert_eq!(applied.enqueued, [new(2)], "the key of the task that asked is free");
     let conflict = EnqueueRefusal::UniqueConflict { task_id: id(2), state: State::Queued };
     assert_eq!(applied.dropped, [(id(3), conflict)]);
     let refused = store.refused(ask([sole(new_task(4))], at(2))).await;
     assert_eq!(refused, (0, conflict));
+}
+
+/// Whoever asks, the same becomes of the task and of the one that holds its key.
+async fn each_policy_counts_as_it_does_from_outside(store: &Harness<'_, impl Store>) {
+    let mut number = 0;
+    for policy in UniquePolicy::ALL {
+        for state in [State::Queued, State::Running] {
+            number += 10;
+            let keyed = |offset: u128, key: &str| NewTask {
+                unique: unique(key, policy),
+                job: job(&format!("{}-{state}", policy.as_str())),
+                ..new_task(number + offset)
+            };
+            store.enqueue([keyed(1, "outside"), keyed(2, "asked")], NOW).await;
+            if state == State::Running {
+                store.claim_ids(NOW).await;
+            }
+            let answered = async |offset: u128, holder: u128, answer: Result<Enqueued, EnqueueRefusal>| {
+                let (own, holder) = (id(number + offset), id(number + holder));
+                let replaces = policy == UniquePolicy::Replace && state == State::Queued;
+                let expected = match policy {
+                    UniquePolicy::Existing => Ok(Enqueued { id: holder, how: How::Existing }),
+                    _ if replaces => Ok(Enqueued { id: own, how: How::Replaced(holder) }),
+                    _ => Err(EnqueueRefusal::UniqueConflict { task_id: holder, state }),
+                };
+                assert_eq!(answer, expected, "{policy:?} {state}");
+                let of_holder = if replaces { State::Cancelled } else { state };
+                assert_eq!(store.state(holder).await, of_holder, "{policy:?} {state}");
+                assert_eq!(store.store.task(own).await.unwrap().is_some(), replaces, "{policy:?} {state}");
+            };
+
+            let outside = match store.store.enqueue(ask([keyed(3, "outside")], at(1))).await {
+                Ok(enqueued) => Ok(enqueued[0]),
+                Err(EnqueueError::Refused { refusal, .. }) => Err(refusal),
+                Err(EnqueueError::Store(error)) => panic!("{error}"),
+            };
+            answered(3, 1, outside).await;
+
+            store.enqueue([NewTask { priority: 9, ..new_task(number) }], NOW).await;
+            let asking = store.claim_one(NOW).await.held;
+            assert_eq!(asking.task, id(number));
+            let asked = vec![NewTask { parent: Some(id(number)), ..keyed(4, "asked") }];
+            let applied = store.apply(Settle { asked, ..ended(asking, Outcome::Completed, at(1)) }).await;
+            let asked = match (applied.enqueued.as_slice(), applied.dropped.as_slice()) {
+                (&[enqueued], []) => Ok(enqueued),
+                ([], &[(dropped, refusal)]) if dropped == id(number + 4) => Err(refusal),
+                other => panic!("{other:?}, expected one answer"),
+            };
+            answered(4, 2, asked).await;
+            // What is left is not claimed in the place of what follows.
+            store.claim_ids(at(2)).await;
+        }
+    }
 }
 
 async fn a_replaced_task_is_cancelled(store: &Harness<'_, impl Store>) {
@@ -105,7 +167,8 @@ async fn a_replaced_task_is_cancelled(store: &Harness<'_, impl Store>) {
     store.enqueue([NewTask { unique: unique("u", UniquePolicy::Reject), ..asked(10) }], NOW).await;
     let replace = NewTask { unique: unique("u", UniquePolicy::Replace), ..asked(2) };
     let settle = Settle { asked: vec![replace], ..ended(held, Outcome::Completed, at(1)) };
-    assert_eq!(store.apply(settle).await.enqueued, [id(2)]);
+    let replaces = Enqueued { id: id(2), how: How::Replaced(id(10)) };
+    assert_eq!(store.apply(settle).await.enqueued, [replaces]);
     let replaced = store.task(id(10)).await.summary;
     assert_eq!((replaced.state, replaced.finished_at), (State::Cancelled, Some(at(1))));
 }

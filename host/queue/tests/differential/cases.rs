@@ -14,7 +14,7 @@ use mainworker_queue::verbs::settle::Settled;
 use std::collections::BTreeMap;
 
 /// Every case that has to be come through, by name.
-const CASES: [&str; 53] = [
+const CASES: [&str; 54] = [
     "cancel Already",
     "cancel NotCancellable",
     "cancel Now",
@@ -61,6 +61,7 @@ const CASES: [&str; 53] = [
     "settle RetryByPolicy",
     "settle Stale",
     "settle asks",
+    "settle asks and replaces",
     "settle asks in vain",
     "task Cancelled",
     "task Completed",
@@ -125,7 +126,7 @@ fn cases(answer: &Answer) -> Vec<String> {
                 Cancelled::Refused(_) => "NotCancellable",
                 Cancelled::Unknown => "Unknown",
             };
-            cancelled.iter().map(|one| case("cancel", word(one))).collect()
+            cancelled.iter().map(|one| case("cancel", word(&one.how))).collect()
         }
         Answer::Retried(Ok(retried)) => {
             let word = |one: &Retried| match one {
@@ -135,7 +136,7 @@ fn cases(answer: &Answer) -> Vec<String> {
                 Retried::UniqueConflict { .. } => "UniqueConflict",
                 Retried::Unknown => "Unknown",
             };
-            retried.iter().map(|one| case("retry", word(one))).collect()
+            retried.iter().map(|one| case("retry", word(&one.how))).collect()
         }
         Answer::Expired(Ok(expired)) => expired.iter().map(|_| "expire".to_owned()).collect(),
         Answer::Pruned(1..) => vec!["prune".to_owned()],
@@ -156,6 +157,9 @@ fn settle_cases(settled: &Settled) -> Vec<String> {
     let mut cases = vec![format!("settle {:?}", applied.transition.reason)];
     if !applied.enqueued.is_empty() {
         cases.push("settle asks".to_owned());
+    }
+    if applied.enqueued.iter().any(|one| matches!(one.how, How::Replaced(_))) {
+        cases.push("settle asks and replaces".to_owned());
     }
     if !applied.dropped.is_empty() {
         cases.push("settle asks in vain".to_owned());

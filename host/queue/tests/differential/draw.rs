@@ -82,7 +82,7 @@ impl Draw {
                 for (held, settled) in take(&mut self.settling).into_iter().zip(settled) {
                     if let Settled::Applied(applied) = settled {
                         self.over(held);
-                        self.taken.extend(&applied.enqueued);
+                        self.taken.extend(applied.enqueued.iter().map(|one| one.id));
                     }
                 }
             }
@@ -179,15 +179,22 @@ impl Draw {
                 key: draw.one_of(&["k", "l", "m"]).to_owned(),
                 fingerprint: [draw.one_of(&[1, 1, 2]); 32],
             }),
-            unique: self.sometimes(|draw| Unique {
-                key: draw.one_of(&["u", "v"]).to_owned(),
-                policy: draw.one_of(&UniquePolicy::ALL),
-            }),
+            unique: self.sometimes(Self::unique),
             retry: manifest::Retry { max_attempts: self.one_of(&[1, 2, 5]), base_ms: 2_000, cap_ms: 6_000 },
             concurrency_max: self.one_of(&[1, 2, 3, 100]),
             memory_bytes_max: self.below(6),
             parent: self.sometimes(Self::task),
         }
+    }
+
+    fn unique(&mut self) -> Unique {
+        Unique { key: self.one_of(&["u", "v"]).to_owned(), policy: self.one_of(&UniquePolicy::ALL) }
+    }
+
+    /// A task that an attempt asks for. More of them have a unique key than of others, since there are few.
+    fn asked(&mut self) -> NewTask {
+        let unique = if self.one_in(2) { Some(self.unique()) } else { None };
+        NewTask { unique, ..self.new_task() }
     }
 
     fn claim(&mut self) -> Claim {
@@ -225,7 +232,8 @@ impl Draw {
             result: (outcome == Outcome::Completed).then(|| "{}".to_owned()),
             error: (outcome != Outcome::Completed).then_some(error),
             log: self.piece(),
-            asked: (0..asked).map(|_| self.new_task()).collect(),
+            progress: self.sometimes(|draw| progress(draw.one_of(&[2, 100]))),
+            asked: (0..asked).map(|_| self.asked()).collect(),
             now: self.now,
             jitter: Jitter::from_bits(self.random.random()),
         }

@@ -6,7 +6,7 @@ use mainworker_domain::event::LogLine;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::store::{Store, StoreError};
-use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
+use mainworker_queue::verbs::cancel::{Cancel, CancelledTask};
 use mainworker_queue::verbs::claim::{Claim, Claimed};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use mainworker_queue::verbs::expire::{Expire, Expired};
@@ -17,7 +17,7 @@ use mainworker_queue::verbs::pause::Pause;
 use mainworker_queue::verbs::prune::Prune;
 use mainworker_queue::verbs::record::Record;
 use mainworker_queue::verbs::rescue::{Rescue, Rescued};
-use mainworker_queue::verbs::retry::{Retried, Retry};
+use mainworker_queue::verbs::retry::{RetriedTask, Retry};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::task::{TaskSummary, TaskView};
 
@@ -53,8 +53,8 @@ pub(crate) enum Answer {
     Extended(Result<Vec<Extended>, StoreError>),
     Rescued(Result<Vec<Rescued>, StoreError>),
     Recorded(Result<Vec<bool>, StoreError>),
-    Cancelled(Result<Vec<Cancelled>, StoreError>),
-    Retried(Result<Vec<Retried>, StoreError>),
+    Cancelled(Result<Vec<CancelledTask>, StoreError>),
+    Retried(Result<Vec<RetriedTask>, StoreError>),
     Paused(Result<(), StoreError>),
     Expired(Result<Vec<Expired>, StoreError>),
     Pruned(u64),

@@ -14,7 +14,7 @@ use mainworker_queue::dispatch::core::{Action, Core, Input, Moment};
 use mainworker_queue::runner::Ended;
 use mainworker_queue::store::StoreError;
 use mainworker_queue::verbs::claim::{Claim, Claimed, ClaimedTask};
-use mainworker_queue::verbs::enqueue::EnqueueRefusal;
+use mainworker_queue::verbs::enqueue::{EnqueueRefusal, Enqueued, How};
 use mainworker_queue::verbs::extend::Extended;
 use mainworker_queue::verbs::rescue::Rescued;
 use mainworker_queue::verbs::settle::{Applied, Settled};
@@ -310,22 +310,30 @@ fn tasks_that_were_asked_for_are_told_of() {
     bare.decide();
     let all = tickets(&started(bare.claimed(1, false)));
     let mut stage = crate::stage::Stage::new();
-    let asked = [stage.task("{}"), stage.task("{}")];
-    let ids = asked.each_ref().map(|task| task.id);
+    let asked = [stage.task("{}"), stage.task("{}"), stage.task("{}"), stage.task("{}")];
+    let [new, known, replaces, dropped] = asked.each_ref().map(|task| task.id);
     bare.hear(Input::Ended(vec![(all[0], Ended { asked: asked.to_vec(), ..completed() })]));
     let mut answer = completion();
-    answer.enqueued.push(ids[0]);
+    answer.enqueued = vec![
+        Enqueued { id: new, how: How::New },
+        Enqueued { id: task_id(8), how: How::Known },
+        Enqueued { id: replaces, how: How::Replaced(task_id(7)) },
+    ];
     let refusal = EnqueueRefusal::UniqueConflict { task_id: task_id(9), state: State::Queued };
-    answer.dropped.push((ids[1], refusal));
+    answer.dropped.push((dropped, refusal));
     let actions = bare.hear(Input::Settled(Ok(vec![Settled::Applied(answer)])));
     let told: Vec<_> = actions
         .iter()
         .filter_map(|it| match it {
-            Action::Emit(Event::TaskEnqueued { task_id, .. } | Event::TaskDropped { task_id, .. }) => {
-                Some(*task_id)
+            Action::Emit(Event::TaskEnqueued { task_id, .. }) => Some(("enqueued", *task_id)),
+            Action::Emit(Event::TaskDropped { task_id, .. }) => Some(("dropped", *task_id)),
+            Action::Emit(Event::TaskChanged { task_id, state: State::Cancelled, .. }) => {
+                Some(("cancelled", *task_id))
             }
             _ => None,
         })
         .collect();
-    assert_eq!(told, ids);
+    let expected =
+        [("enqueued", new), ("cancelled", task_id(7)), ("enqueued", replaces), ("dropped", dropped)];
+    assert_eq!(told, expected, "nothing of {known}, which is another task's second name");
 }

@@ -59,6 +59,29 @@ async fn progress_is_there_while_it_runs() {
 }
 
 #[tokio::test]
+async fn progress_said_right_before_the_end_is_not_lost() {
+    let mut stage = Stage::new();
+    let ids = [stage.enqueue("{}").await, stage.enqueue("{}").await];
+    let dispatch = stage.dispatch(2);
+    let (short, long) = (stage.begins().await, stage.begins().await);
+    let progress = |percent| Progress { percent, message: "writing".to_owned() };
+    long.live.hear(Said::Progress(progress(10)));
+    stage.advance(&dispatch, 200);
+    hears_said(&mut stage).await;
+    // Both end before the next look.
+    short.live.hear(Said::Progress(progress(50)));
+    for percent in [20, 100] {
+        long.live.hear(Said::Progress(progress(percent)));
+    }
+    for (begun, id, percent) in [(short, ids[0], 50), (long, ids[1], 100)] {
+        begun.end(Outcome::Completed);
+        assert_eq!(stage.hears_end().await.0, id);
+        assert_eq!(stage.view(id).await.progress, Some(progress(percent)));
+    }
+    assert_eq!(stage.store.count("record"), 1);
+}
+
+#[tokio::test]
 async fn whoever_says_nothing_costs_nothing() {
     let mut stage = Stage::new();
     stage.enqueue("{}").await;
@@ -72,7 +95,7 @@ async fn whoever_says_nothing_costs_nothing() {
 }
 
 #[tokio::test]
-async fn lines_that_could_not_be_kept_at_first_are_not_lost() {
+async fn what_could_not_be_kept_at_first_is_not_lost() {
     let mut stage = Stage::new();
     let ids = [stage.enqueue("{}").await, stage.enqueue("{}").await];
     let dispatch = stage.dispatch(2);
@@ -80,6 +103,7 @@ async fn lines_that_could_not_be_kept_at_first_are_not_lost() {
     stage.store.set_failing(true);
     for begun in [&goes_on, &ends] {
         begun.live.hear(Said::Line(line(0)));
+        begun.live.hear(Said::Progress(Progress { percent: 30, message: String::new() }));
     }
     stage.advance(&dispatch, 200);
     in_time(stage.store.counted("record", 1)).await;
@@ -90,6 +114,7 @@ async fn lines_that_could_not_be_kept_at_first_are_not_lost() {
     stage.advance(&dispatch, 200);
     stage.hears_end().await;
     assert_eq!(log(&stage, ids[1]).await, [line(0)], "its end brings all lines");
+    assert_eq!(stage.view(ids[1]).await.progress.unwrap().percent, 30, "and its progress");
     // What was said since then comes after what was tried before.
     while log(&stage, ids[0]).await.len() < 2 {
         stage.advance(&dispatch, 200);

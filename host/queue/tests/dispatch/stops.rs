@@ -10,7 +10,7 @@ use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
 
 async fn cancel(stage: &Stage, id: TaskId) {
     let cancel = Cancel { tasks: vec![id], now: crate::stage::NOW };
-    assert_eq!(stage.store.cancel(cancel).await.unwrap(), [Cancelled::Requested { attempt: 1 }]);
+    assert_eq!(stage.store.cancel(cancel).await.unwrap()[0].how, Cancelled::Requested { attempt: 1 });
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::memory::MemoryStore;
 use mainworker_queue::store::{Store, StoreError};
-use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
+use mainworker_queue::verbs::cancel::{Cancel, CancelledTask};
 use mainworker_queue::verbs::claim::{Claim, Claimed};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use mainworker_queue::verbs::expire::{Expire, Expired};
@@ -15,7 +15,7 @@ use mainworker_queue::verbs::pause::Pause;
 use mainworker_queue::verbs::prune::{Prune, Pruned};
 use mainworker_queue::verbs::record::Record;
 use mainworker_queue::verbs::rescue::{Rescue, Rescued};
-use mainworker_queue::verbs::retry::{Retried, Retry};
+use mainworker_queue::verbs::retry::{RetriedTask, Retry};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::task::TaskView;
 use std::collections::BTreeMap;
@@ -84,11 +84,11 @@ impl Store for WatchedStore {
         self.ask("record")?.record(records).await
     }
 
-    async fn cancel(&self, cancel: Cancel) -> Result<Vec<Cancelled>, StoreError> {
+    async fn cancel(&self, cancel: Cancel) -> Result<Vec<CancelledTask>, StoreError> {
         self.ask("cancel")?.cancel(cancel).await
     }
 
-    async fn retry(&self, retry: Retry) -> Result<Vec<Retried>, StoreError> {
+    async fn retry(&self, retry: Retry) -> Result<Vec<RetriedTask>, StoreError> {
         self.ask("retry")?.retry(retry).await
     }
 

@@ -23,6 +23,8 @@ pub(crate) enum Broken {
     LosesEnds,
     /// The last lines of a log are not written down.
     LosesLines,
+    /// Progress that was not recorded when an attempt ends is not written down.
+    LosesProgress,
     /// A drain is over before the ends are written down.
     DrainsTooEarly,
     /// Pausing does nothing.
@@ -34,7 +36,7 @@ pub(crate) enum Broken {
 }
 
 impl Broken {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::TellsNobodyToStop,
         Self::SleepsThroughWakes,
         Self::IsAlwaysIdle,
@@ -43,6 +45,7 @@ impl Broken {
         Self::RescuesTheLiving,
         Self::LosesEnds,
         Self::LosesLines,
+        Self::LosesProgress,
         Self::DrainsTooEarly,
         Self::IgnoresPauses,
         Self::IgnoresPriorities,
@@ -58,6 +61,11 @@ impl Broken {
             (Self::LosesLines, Action::Settle(settles)) => {
                 for settle in settles {
                     settle.log.lines.clear();
+                }
+            }
+            (Self::LosesProgress, Action::Settle(settles)) => {
+                for settle in settles {
+                    settle.progress = None;
                 }
             }
             _ => {}

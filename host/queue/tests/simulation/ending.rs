@@ -28,6 +28,14 @@ pub(crate) fn check_task(store: &MemoryStore, id: TaskId, expected: &ModelTask) 
     Ok(())
 }
 
+/// That the newest attempt came as far as it does with so many lines.
+pub(crate) fn check_progress(store: &MemoryStore, id: TaskId, lines: u32) -> Check {
+    let progress = now(store.task(id)).unwrap().and_then(|view| view.progress);
+    let expected = (lines > 0).then(|| script::progress(lines));
+    ensure!(progress == expected, "the progress of {id} is {progress:?}, expected {expected:?}");
+    Ok(())
+}
+
 /// How many lines were kept of an attempt; they must be its first ones.
 pub(crate) fn lines_of(store: &MemoryStore, id: TaskId, attempt: u32) -> Check<u32> {
     let from = LogPlace { attempt, line: 0 };

@@ -152,12 +152,13 @@ impl Host {
         }
     }
 
-    /// The attempt says its next line.
+    /// The attempt says its next line, and how many it has said.
     pub(crate) fn say(&mut self, ticket: Ticket) {
         if let Some(running) = self.running.get_mut(&ticket) {
             let held = running.task.held;
             running.live.hear(Said::Line(script::line(held.task, held.attempt, running.said)));
             running.said += 1;
+            running.live.hear(Said::Progress(script::progress(running.said)));
         }
     }
 

@@ -6,13 +6,13 @@ use mainworker_domain::lifecycle::{self, Enqueue, State, Task, Timestamp, Transi
 use mainworker_domain::outcome::Outcome;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::attempt::Held;
-use mainworker_queue::verbs::cancel::Cancelled;
+use mainworker_queue::verbs::cancel::{Cancelled, CancelledTask};
 use mainworker_queue::verbs::claim::{Claim, Claimed};
 use mainworker_queue::verbs::enqueue::{Enqueued, How, NewTask};
 use mainworker_queue::verbs::expire::Expired;
 use mainworker_queue::verbs::extend::{Extend, Extended};
 use mainworker_queue::verbs::rescue::{Rescue, Rescued};
-use mainworker_queue::verbs::retry::Retried;
+use mainworker_queue::verbs::retry::{Retried, RetriedTask};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use std::collections::BTreeMap;
 
@@ -219,7 +219,8 @@ impl Model {
                 applied.transition
             );
             self.end(id, settle.ending.outcome, &expected, settle.now)?;
-            for asked in settle.asked.iter().filter(|asked| applied.enqueued.contains(&asked.id)) {
+            let is_there = |asked: &NewTask| applied.enqueued.iter().any(|one| one.id == asked.id);
+            for asked in settle.asked.iter().filter(|asked| is_there(asked)) {
                 self.insert(asked.clone(), settle.now)?;
             }
         }
@@ -254,9 +255,14 @@ impl Model {
         Ok(())
     }
 
-    pub(crate) fn cancelled(&mut self, id: TaskId, answer: Cancelled, now: Timestamp) -> Check {
+    pub(crate) fn cancelled(&mut self, id: TaskId, answer: &CancelledTask, now: Timestamp) -> Check {
         let task = self.find(id)?;
-        match (lifecycle::cancel(&task.life), answer) {
+        ensure!(
+            answer.job.as_ref() == Some(&task.new.job),
+            "{id} was cancelled as a task of {:?}",
+            answer.job
+        );
+        match (lifecycle::cancel(&task.life), answer.how) {
             (Ok(lifecycle::Cancel::Now(transition)), Cancelled::Now) => self.go(id, &transition, now),
             (Ok(lifecycle::Cancel::Requested), Cancelled::Requested { attempt }) => {
                 ensure!(attempt == task.life.attempts, "another attempt of {id} was to be cancelled");
@@ -269,9 +275,16 @@ impl Model {
         }
     }
 
-    pub(crate) fn retried(&mut self, id: TaskId, answer: Retried, delay_ms: u64, now: Timestamp) -> Check {
+    pub(crate) fn retried(
+        &mut self,
+        id: TaskId,
+        answer: &RetriedTask,
+        delay_ms: u64,
+        now: Timestamp,
+    ) -> Check {
         let task = self.find(id)?;
-        match (lifecycle::retry(&task.life, delay_ms, now), answer) {
+        ensure!(answer.job.as_ref() == Some(&task.new.job), "{id} was retried as a task of {:?}", answer.job);
+        match (lifecycle::retry(&task.life, delay_ms, now), answer.how) {
             (Ok(transition), Retried::Queued) => self.go(id, &transition, now),
             (Ok(_), Retried::UniqueConflict { task_id }) => {
                 let holder = self.find(task_id)?;

@@ -149,8 +149,8 @@ impl World {
         let Some(id) = self.any_task() else { return Ok(()) };
         let wall = self.wall();
         let answers = now(self.store.cancel(Cancel { tasks: vec![id], now: wall })).unwrap();
-        self.model.cancelled(id, answers[0], wall)?;
-        match answers[0] {
+        self.model.cancelled(id, &answers[0], wall)?;
+        match answers[0].how {
             Cancelled::Requested { attempt } => self.tell_all(|| Input::StopAttempt { task: id, attempt }),
             // It may have stood before others, too large for the room that is left.
             Cancelled::Now => self.tell_all(|| Input::Wake),
@@ -162,7 +162,7 @@ impl World {
         let Some(id) = self.any_task() else { return Ok(()) };
         let (wall, delay_ms) = (self.wall(), self.dice.below(300));
         let answers = now(self.store.retry(RetryVerb { tasks: vec![id], delay_ms, now: wall })).unwrap();
-        self.model.retried(id, answers[0], delay_ms, wall)?;
+        self.model.retried(id, &answers[0], delay_ms, wall)?;
         self.tell_all(|| Input::Wake)
     }
 

@@ -2,7 +2,7 @@
 //! same attempt sees the same.
 
 use crate::dice::Dice;
-use mainworker_domain::event::{Level, LogLine};
+use mainworker_domain::event::{Level, LogLine, Progress};
 use mainworker_domain::lifecycle::Ending;
 use mainworker_domain::outcome::Outcome;
 use mainworker_domain::task_id::TaskId;
@@ -88,6 +88,11 @@ pub(crate) fn is_long(seed: u64) -> bool {
 pub(crate) fn line(task: TaskId, attempt: u32, number: u32) -> LogLine {
     let message = format!("{task} {attempt} {number}");
     LogLine { at_ms: number.into(), level: Level::Info, context: "script".to_owned(), message }
+}
+
+/// How far an attempt has come that said so many lines.
+pub(crate) fn progress(lines: u32) -> Progress {
+    Progress { percent: u8::try_from(lines).unwrap(), message: format!("{lines} lines") }
 }
 
 /// The result of an attempt that completes.

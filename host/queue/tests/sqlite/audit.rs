@@ -120,7 +120,8 @@ pub(crate) fn number(folder: &Path, sql: &str) -> i64 {
     look_into(folder).query_one(sql, [], |row| row.get(0)).unwrap()
 }
 
-fn look_into(folder: &Path) -> Connection {
+/// A connection of somebody else to the database in `folder`.
+pub(crate) fn look_into(folder: &Path) -> Connection {
     // With the right to write, since nobody may have the database open, and then its log of writes is there to be read.
     Connection::open_with_flags(folder.join("queue.sqlite3"), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap()
 }

@@ -21,6 +21,8 @@ mod audit;
 #[cfg(test)]
 mod child;
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod files;
@@ -32,6 +34,8 @@ mod lock;
 mod read_only;
 #[cfg(test)]
 mod readers;
+#[cfg(test)]
+mod retention;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use mainworker_queue::store::Store;
 use mainworker_queue::verbs::list::Filter;
 use rusqlite::Connection;
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 #[test]
 fn reading_does_not_wait_for_the_writer() {
@@ -55,11 +55,15 @@ fn many_who_ask_at_a_time_are_all_answered() {
         let harness = Harness::new(&store);
         harness.enqueue((1..=20).map(new_task), NOW).await;
         let mut asked: Vec<_> = (1..=20).map(|number| Box::pin(store.task(id(number)))).collect();
-        for future in &mut asked {
-            let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        }
-        for (number, future) in (1..=20).zip(asked) {
-            assert_eq!(future.await.unwrap().unwrap().summary.id, id(number));
+        let mut context = Context::from_waker(Waker::noop());
+        let answered: Vec<_> = asked.iter_mut().map(|future| future.as_mut().poll(&mut context)).collect();
+        for ((number, answer), future) in (1..=20).zip(answered).zip(asked) {
+            // The first may be answered already.
+            let answer = match answer {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => future.await,
+            };
+            assert_eq!(answer.unwrap().unwrap().summary.id, id(number));
         }
     });
 }

@@ -120,14 +120,14 @@ impl<'a, S: Store> Harness<'a, S> {
     pub(crate) async fn cancel(&self, task: TaskId, now: Timestamp) -> Cancelled {
         let [cancelled] =
             self.store.cancel(Cancel { tasks: vec![task], now }).await.unwrap().try_into().unwrap();
-        cancelled
+        cancelled.how
     }
 
     /// Retries one task without a delay.
     pub(crate) async fn retry(&self, task: TaskId, now: Timestamp) -> Retried {
         let retry = Retry { tasks: vec![task], delay_ms: 0, now };
         let [retried] = self.store.retry(retry).await.unwrap().try_into().unwrap();
-        retried
+        retried.how
     }
 
     /// Pauses or resumes a job, or everything.

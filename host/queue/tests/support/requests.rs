@@ -107,6 +107,7 @@ pub(crate) fn ended(held: Held, outcome: Outcome, now: Timestamp) -> Settle {
         result: completed.then(|| r#"{"done":true}"#.to_owned()),
         error: (!completed).then_some(error),
         log: LogPiece::default(),
+        progress: None,
         asked: Vec::new(),
         now,
         jitter: Jitter::from_bits(1 << 63),

@@ -8,7 +8,7 @@ use mainworker_domain::task_id::TaskId;
 use mainworker_queue::attempt::{Held, Lease};
 use mainworker_queue::memory::MemoryStore;
 use mainworker_queue::store::{Store, StoreError};
-use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
+use mainworker_queue::verbs::cancel::{Cancel, CancelledTask};
 use mainworker_queue::verbs::claim::{Claim, Claimed};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use mainworker_queue::verbs::expire::{Expire, Expired};
@@ -20,7 +20,7 @@ use mainworker_queue::verbs::pause::Pause;
 use mainworker_queue::verbs::prune::{Prune, Pruned};
 use mainworker_queue::verbs::record::Record;
 use mainworker_queue::verbs::rescue::{Rescue, Rescued};
-use mainworker_queue::verbs::retry::{Retried, Retry};
+use mainworker_queue::verbs::retry::{RetriedTask, Retry};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::task::TaskView;
 use std::collections::HashMap;
@@ -206,11 +206,11 @@ impl Store for Twin {
         self.tell(Verb::Other, |store| ready(store.record(records.clone())))
     }
 
-    async fn cancel(&self, cancel: Cancel) -> Result<Vec<Cancelled>, StoreError> {
+    async fn cancel(&self, cancel: Cancel) -> Result<Vec<CancelledTask>, StoreError> {
         self.tell(Verb::Cancel, |store| ready(store.cancel(cancel.clone())))
     }
 
-    async fn retry(&self, retry: Retry) -> Result<Vec<Retried>, StoreError> {
+    async fn retry(&self, retry: Retry) -> Result<Vec<RetriedTask>, StoreError> {
         self.tell(Verb::Retry, |store| ready(store.retry(retry.clone())))
     }
 

@@ -188,6 +188,7 @@ mod tests {
             result: (outcome == Outcome::Completed).then(|| "{}".to_owned()),
             error: None,
             log: LogPiece::default(),
+            progress: None,
             asked: Vec::new(),
             now: NOW,
             jitter: Jitter::from_bits(0),

@@ -24,7 +24,7 @@ pub(super) struct Records {
     /// Attempts of this look that were not looked at yet.
     left: VecDeque<Ticket>,
     /// What was taken and is not known to be kept. It is tried again until it is, or its attempt has ended, whose settlement
-    /// has all lines.
+    /// has all lines and the newest progress.
     taken: Vec<(Ticket, Record)>,
     under_way: bool,
 }

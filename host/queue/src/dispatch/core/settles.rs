@@ -10,15 +10,17 @@ use crate::attempt::Figures;
 use crate::dispatch::backlog::Ticket;
 use crate::runner::Ended;
 use crate::store::StoreError;
+use crate::verbs::enqueue::How;
 use crate::verbs::record::LogPiece;
 use crate::verbs::settle::{Applied, Settle, Settled};
 use mainworker_domain::event::Event;
-use mainworker_domain::lifecycle::{Jitter, Next, Timestamp};
+use mainworker_domain::lifecycle::{Jitter, Next, Reason, State, Timestamp};
 use mainworker_domain::outcome::Outcome;
 
 /// Ends in one settlement at the most.
 const SETTLE_MAX: usize = 1_024;
-/// Bytes of results, logs and payloads in one settlement after which it takes no further end. Some milliseconds of writing.
+/// Bytes of results, logs, progress and payloads in one settlement after which it takes no further end. Some milliseconds of
+/// writing.
 const SETTLE_BYTES_MAX: usize = 4 << 20;
 
 #[derive(Debug)]
@@ -114,7 +116,13 @@ impl Core {
             self.due_at(run_at, moment);
         }
         for asked in ended.asked {
-            if applied.enqueued.contains(&asked.id) {
+            // One that was there already is answered by the id under which it is, and was told of when it came.
+            let enqueued = applied.enqueued.iter().find(|enqueued| enqueued.id == asked.id);
+            if let Some(How::Replaced(other)) = enqueued.map(|enqueued| enqueued.how) {
+                let (job, state, reason) = (asked.job.clone(), State::Cancelled, Reason::Cancelled);
+                self.emit(Event::TaskChanged { task_id: other, job, state, reason });
+            }
+            if enqueued.is_some() {
                 self.emit(Event::TaskEnqueued { task_id: asked.id, job: asked.job, source: asked.source });
             }
         }
@@ -171,6 +179,7 @@ fn settlement(ended: &EndedAttempt, now: Timestamp, jitter: Jitter) -> Settle {
             first_line: attempt.lines_recorded,
             lines: ended.log.get(recorded..).unwrap_or_default().to_vec(),
         },
+        progress: attempt.live.progress(),
         asked: ended.asked.clone(),
         now,
         jitter,
@@ -180,7 +189,8 @@ fn settlement(ended: &EndedAttempt, now: Timestamp, jitter: Jitter) -> Settle {
 fn size_bytes(settle: &Settle) -> usize {
     let lines: usize = settle.log.lines.iter().map(|line| line.context.len() + line.message.len()).sum();
     let asked: usize = settle.asked.iter().map(|task| task.payload.len()).sum();
-    settle.result.as_ref().map_or(0, String::len) + lines + asked
+    let progress = settle.progress.as_ref().map_or(0, |progress| progress.message.len());
+    settle.result.as_ref().map_or(0, String::len) + lines + progress + asked
 }
 
 /// The next of a sequence of well-mixed numbers: SplitMix64, with its published constants.

@@ -94,6 +94,7 @@ async fn fill(store: &SqliteStore) -> Result<(), Failure> {
                     hint: None,
                 }),
                 log: LogPiece::default(),
+                progress: None,
                 asked: Vec::new(),
                 now,
                 jitter: Jitter::from_bits(0),
