@@ -136,37 +136,37 @@ fn a_service_that_answers_what_nobody_expects() {
     ");
     insta::assert_snapshot!(fails(&sends(answer(200, "content-type: text/html\r\n", "<html>login</html>"))), @r#"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the answer (text/html, 18 bytes) is not the JSON expected: expected value at line 1 column 1; expected `{"streams":{STREAM:ACCOUNT}}`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     "#);
     insta::assert_snapshot!(fails(&sends(answer(200, "", ""))), @r#"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the answer (of no content type, 0 bytes) is not the JSON expected: EOF while parsing a value at line 1 column 0; expected `{"streams":{STREAM:ACCOUNT}}`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     "#);
     insta::assert_snapshot!(fails(&sends(answer(200, "", "\u{0}\u{1}\u{1b}[31mred"))), @r#"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the answer (of no content type, 10 bytes) is not the JSON expected: expected value at line 1 column 1; expected `{"streams":{STREAM:ACCOUNT}}`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     "#);
     insta::assert_snapshot!(fails(&sends(answer(200, "", r#"{"streams":["live"]}"#))), @r#"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the answer (of no content type, 20 bytes) is not the JSON expected: invalid type: sequence, expected a map at line 1 column 11; expected `{"streams":{STREAM:ACCOUNT}}`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     "#);
     insta::assert_snapshot!(fails(&sends(answer(200, "", r#"{"streams":{"live":7}}"#))), @r#"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the answer (of no content type, 22 bytes) is not the JSON expected: invalid type: integer `7`, expected a string at line 1 column 20; expected `{"streams":{STREAM:ACCOUNT}}`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     "#);
     insta::assert_snapshot!(fails(&sends(answer(200, "", r#"{"streams":{"live":"ac"#))), @r#"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the answer (of no content type, 22 bytes) is not the JSON expected: EOF while parsing a string at line 1 column 22; expected `{"streams":{STREAM:ACCOUNT}}`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     "#);
     insta::assert_snapshot!(fails(&sends(answer(204, "", ""))), @r#"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the answer (of no content type, 0 bytes) is not the JSON expected: EOF while parsing a value at line 1 column 0; expected `{"streams":{STREAM:ACCOUNT}}`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     "#);
 }
@@ -175,27 +175,27 @@ fn a_service_that_answers_what_nobody_expects() {
 fn a_service_that_says_no() {
     insta::assert_snapshot!(fails(&sends(answer(500, "", "oops"))), @r"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the server answered with status 500
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     ");
     insta::assert_snapshot!(fails(&sends(answer(402, "", "pay first"))), @r"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the server answered with status 402
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     ");
     insta::assert_snapshot!(fails(&sends(answer(403, "content-type: text/plain\r\n", "no"))), @r"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the server answered with status 403: no
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     ");
     insta::assert_snapshot!(fails(&sends(answer(301, "location: https://127.0.0.2:9/v1/streams\r\n", ""))), @r"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/streams: the server answered with status 301
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     ");
     insta::assert_snapshot!(at(&sends(answer(429, "retry-after: 90\r\n", "")).origin(), "retry-asked"), @r"
     error[job_retry_asked]: asking the accounts service: it asks for a pause of 90 s (status 429) (asked to be tried again after 1m 30s)
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs retry-asked in [time and memory]
     ");
 }
@@ -234,19 +234,19 @@ fn each_job_says_what_it_expected() {
     insta::assert_snapshot!(seen("account-bandwidth", "scheduler", month.clone()), @r#"
      info account_bandwidth reports_read month=2015-05 files=0 foreign=0 accounts=0
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/plans: the answer (of no content type, 43 bytes) is not the JSON expected: invalid type: string "many", expected a nonzero u64 at line 1 column 40; expected `{"plans":{ACCOUNT:{"bytesPerMonth":N,"email":ADDRESS}}}`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     account-bandwidth failed in [time and memory]
     "#);
     insta::assert_snapshot!(seen("charge-accounts", "scheduler", month), @r#"
     error[job_failed]: asking the accounts service: GET https://[accounts]/v1/charges: the answer (of no content type, 43 bytes) is not the JSON expected: missing field `charges` at line 1 column 43; expected `{"charges":[{"account":ACCOUNT,"amountCents":N,"currency":"EUR"}]}`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     charge-accounts failed in [time and memory]
     "#);
     let welcome =
         json!({ "template": "welcome", "to": "a@acme.example", "variables": { "account": "acme" } });
     insta::assert_snapshot!(seen("send-email", "api", welcome), @r#"
     error[job_failed]: asking the email service: POST https://[email]/v1/messages: the answer (of no content type, 43 bytes) is not the JSON expected: missing field `id` at line 1 column 43; expected `{"id":ID}`
-    hint: ask `support`, who owns the job; the log says what it did
+    hint: ask `support`, who owns the job
     send-email failed in [time and memory]
     "#);
 }

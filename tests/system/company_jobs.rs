@@ -215,7 +215,7 @@ fn accounts_are_charged_by_the_scheduler_alone() {
     let early = company.run("charge-accounts", "scheduler", json!({ "month": "9998-12" })).finish().exits(1);
     insta::assert_snapshot!(company.seen(&early), @r"
     error[job_rejected]: the month 9998-12 is not over (UTC): what is owed for it may still change
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     charge-accounts rejected in [time and memory]
     ");
     assert_eq!((accounts.lines(), payments.lines()), (vec![], vec![]));
@@ -262,7 +262,7 @@ fn one_account_that_cannot_be_charged_does_not_keep_the_others() {
      warn charge_accounts::ledger account_declined account=poor cents=500 currency=USD reason=insufficient funds
     error[job_failed]: 1 of 5 accounts were not charged for 2015-05 (2 charged, 1 declined, 1 with nothing due, 0 not asked for)
       `broken`: asking the payments service: POST https://[payments]/v1/charges: the server answered with status 500: {"id":"ch-broken"}
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     charge-accounts failed in [time and memory]
     "#);
     let (seen, asked) = charge(422);
@@ -275,7 +275,7 @@ fn one_account_that_cannot_be_charged_does_not_keep_the_others() {
      warn charge_accounts::ledger account_declined account=poor cents=500 currency=USD reason=insufficient funds
     error[job_failed]: 1 of 5 accounts were not charged for 2015-05 (2 charged, 1 declined, 1 with nothing due, 0 not asked for)
       `broken`: asking the payments service: POST https://[payments]/v1/charges: the server answered with status 422: {"id":"ch-broken"}
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     charge-accounts failed in [time and memory]
     "#);
     // What concerns all accounts ends it.
@@ -285,7 +285,7 @@ fn one_account_that_cannot_be_charged_does_not_keep_the_others() {
      info charge_accounts charges_read month=2015-05 accounts=5
      info charge_accounts::ledger account_charged account=acme cents=1200 currency=EUR charge=ch-acme
     error[job_failed]: charging `broken` for 2015-05 (1 charged, 0 declined, 0 with nothing due, 4 not asked for): asking the payments service: POST https://[payments]/v1/charges: the server answered with status 401: {"id":"ch-broken"}
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     charge-accounts failed in [time and memory]
     "#);
 }
@@ -303,32 +303,32 @@ fn an_e_mail_that_is_not_taken() {
     };
     insta::assert_snapshot!(said(answer(429, "retry-after: 7\r\n", "slow down"), "retry-asked"), @r"
     error[job_retry_asked]: asking the email service: it asks for a pause of 7 s (status 429) (asked to be tried again after 7s)
-    hint: ask `support`, who owns the job; the log says what it did
+    hint: ask `support`, who owns the job
     send-email retry-asked in [time and memory]
     ");
     insta::assert_snapshot!(said(answer(429, "", "slow down"), "retry-asked"), @r"
     error[job_retry_asked]: asking the email service: it asks for a pause of 60 s (status 429) (asked to be tried again after 1m)
-    hint: ask `support`, who owns the job; the log says what it did
+    hint: ask `support`, who owns the job
     send-email retry-asked in [time and memory]
     ");
     insta::assert_snapshot!(said(answer(400, "", "no such template"), "rejected"), @r"
     error[job_rejected]: asking the email service: POST https://[email]/v1/messages: the server answered with status 400
-    hint: ask `support`, who owns the job; the log says what it did
+    hint: ask `support`, who owns the job
     send-email rejected in [time and memory]
     ");
     insta::assert_snapshot!(said(answer(401, "", ""), "rejected"), @r"
     error[job_rejected]: asking the email service: POST https://[email]/v1/messages: the server answered with status 401
-    hint: ask `support`, who owns the job; the log says what it did
+    hint: ask `support`, who owns the job
     send-email rejected in [time and memory]
     ");
     insta::assert_snapshot!(said(answer(503, "retry-after: 7\r\n", ""), "failed"), @r"
     error[job_failed]: asking the email service: POST https://[email]/v1/messages: the server answered with status 503
-    hint: ask `support`, who owns the job; the log says what it did
+    hint: ask `support`, who owns the job
     send-email failed in [time and memory]
     ");
     insta::assert_snapshot!(said(answer(302, "location: http://127.0.0.2:9/\r\n", ""), "failed"), @r"
     error[job_failed]: asking the email service: POST https://[email]/v1/messages: the server answered with status 302
-    hint: ask `support`, who owns the job; the log says what it did
+    hint: ask `support`, who owns the job
     send-email failed in [time and memory]
     ");
 }

@@ -134,14 +134,14 @@ fn patterns_that_lead_out_of_the_mount_are_rejected_by_the_job() {
     let run = |pattern: &str| host.run(&envelope("edge-logs", "scheduler", json!({ "files": [pattern] })));
     insta::assert_snapshot!(run("../secret.log").finish().exits(1).stderr(), @r"
     error[job_rejected]: pattern `../secret.log` of `files` has the component `..`; it must stay in the mount `edge-logs`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs rejected in [time and memory]
     ");
     let report = run("/etc/passwd").arg("--json").finish().exits(1).report();
     assert_eq!((&report["outcome"], &report["error"]["code"]), (&json!("rejected"), &json!("job_rejected")));
     insta::assert_snapshot!(run("*.log").finish().exits(1).stderr(), @r"
     error[job_failed]: no file in the mount `edge-logs` matches `*.log`
-    hint: ask `billing`, who owns the job; the log says what it did
+    hint: ask `billing`, who owns the job
     edge-logs failed in [time and memory]
     ");
 }

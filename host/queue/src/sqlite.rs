@@ -110,6 +110,16 @@ impl SqliteStore {
         let request = (name.to_owned(), value.to_owned());
         self.writer.ask("keep a value", 1, request, |writing, (name, value)| writing.keep(name, value)).await
     }
+
+    /// Writes so many bytes through to the disk and takes them away again, to see whether that can be done.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn try_to_write(&self, bytes: u64) -> Result<(), StoreError> {
+        let doing = "write for a trial";
+        self.writer.ask(doing, 1, bytes, |writing, bytes| writing.try_to_write(*bytes)).await?;
+        self.writer.ask(doing, 1, (), |writing, ()| writing.forget_trial()).await
+    }
 }
 
 impl std::fmt::Debug for SqliteStore {

@@ -28,6 +28,7 @@ mod stalled;
 mod stats;
 mod stream;
 mod tasks;
+mod unreadable;
 
 use crate::access::Role;
 use crate::host::Host;

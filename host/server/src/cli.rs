@@ -116,7 +116,7 @@ pub struct HostArgs {
     /// Settings file [default: mainworker.toml, if it is here]
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// Folder that the host writes to: compiled modules [default: mainworker in the user's state folder]
+    /// Folder that the host writes to: compiled modules and, for `serve`, the store of tasks and its sealing key [default: mainworker in the user's state folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }

@@ -6,7 +6,7 @@ mod new;
 mod sample;
 
 pub use api::of_api;
-pub use client::{of_client, of_confirmation, of_left_task, of_unsure_task};
+pub use client::{of_client, of_confirmation, of_left_task, of_tasks_out_of_reach, of_unsure_task};
 pub use new::of_new;
 pub use sample::{
     of_missing_samples, of_nothing_to_check, of_output, of_pack_out, of_sample, of_samples_of_many,
@@ -254,6 +254,21 @@ pub fn of_attempt(
         .or_else(|| of_job(owner, runbook))
 }
 
+/// For an attempt that was over the time that its task was asked for with, which is not the job's to change.
+pub fn of_timeout(end: &AttemptEnd, timeout_ms: Option<u64>) -> Option<String> {
+    let timeout_ms = timeout_ms?;
+    match end {
+        AttemptEnd::OverLimit(breach)
+            if matches!(breach.limit, Limit::Wall | Limit::Cpu) && breach.allowed == timeout_ms =>
+        {
+            Some(format!(
+                "the task itself was asked for with `timeoutMs` {timeout_ms} (`--timeout`); ask with more, or without"
+            ))
+        }
+        _ => None,
+    }
+}
+
 /// For an attempt that did not complete.
 fn of_end(end: &AttemptEnd, job: &str) -> Option<String> {
     Some(match end {
@@ -319,7 +334,7 @@ fn of_job(owner: Option<&str>, runbook: Option<&str>) -> Option<String> {
     match (owner, runbook) {
         (Some(owner), Some(runbook)) => Some(format!("see {runbook}, or ask `{owner}`, who owns the job")),
         (None, Some(runbook)) => Some(format!("see {runbook}")),
-        (Some(owner), None) => Some(format!("ask `{owner}`, who owns the job; the log says what it did")),
+        (Some(owner), None) => Some(format!("ask `{owner}`, who owns the job")),
         (None, None) => None,
     }
 }

@@ -12,9 +12,10 @@ use crate::events::Events;
 use crate::failure::Failure;
 use crate::followers::Followers;
 use crate::hints;
-use crate::intake::{Asked, Named, TaskIntake, rejection};
+use crate::intake::{Asked, Named, Refused, TaskIntake, rejection};
 use crate::job_modules::JobModules;
 use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use mainworker_domain::event::Event;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Reason, State, Timestamp};
@@ -59,6 +60,8 @@ pub struct Host {
     pub followers: Arc<Followers>,
     /// The jobs.
     pub modules: Arc<JobModules>,
+    /// Whether it takes tasks; an observer of the events.
+    pub readiness: Arc<Readiness>,
     /// Who may ask.
     pub access: Access,
     /// What makes tasks of envelopes.
@@ -72,8 +75,10 @@ pub struct Host {
 pub struct NotTaken {
     /// Which of its envelopes is to blame, from 0.
     pub index: usize,
+    /// The job that it names, if it came so far.
+    pub job: Option<String>,
     /// Why.
-    pub failure: Failure,
+    pub failure: Box<Failure>,
 }
 
 impl Host {
@@ -87,7 +92,7 @@ impl Host {
             self.events.emit(Event::EnvelopeRejected {
                 code: not_taken.failure.code.clone(),
                 detail: not_taken.failure.message.clone(),
-                job: None,
+                job: not_taken.job.clone(),
                 source: Some(caller.source.clone()),
             });
         })?;
@@ -99,15 +104,18 @@ impl Host {
                     Some(task) => Failure::from(rejection(refusal, task, named.len() as u64)),
                     None => Failure::host("a task was refused that was not asked for"),
                 };
+                let job = named.get(index).map(|task| task.job.to_string());
                 self.events.emit(Event::EnvelopeRejected {
                     code: failure.code.clone(),
                     detail: failure.message.clone(),
-                    job: named.get(index).map(|task| task.job.to_string()),
+                    job: job.clone(),
                     source: Some(caller.source.clone()),
                 });
-                NotTaken { index, failure }
+                NotTaken { index, job, failure: Box::new(failure) }
             }
-            EnqueueError::Store(error) => NotTaken { index: 0, failure: self.store_failed(&error) },
+            EnqueueError::Store(error) => {
+                NotTaken { index: 0, job: None, failure: Box::new(self.store_failed(&error)) }
+            }
         })?;
         self.dispatch.wake();
         for (task, enqueued) in named.into_iter().zip(&enqueued) {
@@ -136,7 +144,8 @@ impl Host {
     ) -> Result<Vec<NewTask>, NotTaken> {
         let check = move |intake: &TaskIntake, caller: &Caller, first: usize, asked: &[Asked]| {
             let tasks = asked.iter().zip(first..).map(|(asked, index)| {
-                intake.take(caller, asked, now).map_err(|failure| NotTaken { index, failure })
+                let taken = intake.take(caller, asked, now);
+                taken.map_err(|Refused { job, failure }| NotTaken { index, job, failure })
             });
             tasks.collect::<Result<Vec<_>, _>>()
         };
@@ -156,9 +165,9 @@ impl Host {
         // In order, so that the first that is not taken is the one that is named.
         for share in shares.collect::<Vec<_>>() {
             let checked = share.await;
-            tasks.extend(
-                checked.unwrap_or_else(|error| Err(NotTaken { index: 0, failure: Failure::host(error) }))?,
-            );
+            tasks.extend(checked.unwrap_or_else(|error| {
+                Err(NotTaken { index: 0, job: None, failure: Box::new(Failure::host(error)) })
+            })?);
         }
         Ok(tasks)
     }

@@ -24,6 +24,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
+/// Characters of a job's name that are told of: all of them, if it is one.
+const JOB_CHARS_MAX: usize = 80;
+
 /// A task as it is asked for.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -31,6 +34,15 @@ pub struct Asked {
     pub envelope: String,
     /// What stands beside it, of the right shape and not yet checked.
     pub options: TaskOptions,
+}
+
+/// Why an envelope is not taken.
+#[derive(Debug)]
+pub struct Refused {
+    /// The job that it names, if it came so far; shortened.
+    pub job: Option<String>,
+    /// Why.
+    pub failure: Box<Failure>,
 }
 
 /// Makes tasks of envelopes.
@@ -66,8 +78,22 @@ impl TaskIntake {
     ///
     /// # Errors
     /// The first check that fails.
-    pub fn take(&self, caller: &Caller, asked: &Asked, now: Timestamp) -> Result<NewTask, Failure> {
-        let envelope = Envelope::parse(asked.envelope.as_bytes())?;
+    pub fn take(&self, caller: &Caller, asked: &Asked, now: Timestamp) -> Result<NewTask, Refused> {
+        let envelope = Envelope::parse(asked.envelope.as_bytes());
+        let envelope =
+            envelope.map_err(|rejection| Refused { job: None, failure: Box::new(rejection.into()) })?;
+        let job = envelope.job_name().chars().take(JOB_CHARS_MAX).collect();
+        self.admit(caller, envelope, asked, now)
+            .map_err(|failure| Refused { job: Some(job), failure: Box::new(failure) })
+    }
+
+    fn admit(
+        &self,
+        caller: &Caller,
+        envelope: Envelope,
+        asked: &Asked,
+        now: Timestamp,
+    ) -> Result<NewTask, Failure> {
         asked.options.check(now).map_err(Rejection::Options)?;
         let fingerprint = asked.options.idempotency_key.is_some().then(|| {
             let (job, source) = (envelope.job_name(), envelope.source());

@@ -2,10 +2,14 @@
 //!
 //! By the rules of Standard Webhooks (standardwebhooks.com): the headers `webhook-id`, `webhook-timestamp` and
 //! `webhook-signature`, which is `v1,` and the Base64 of the HMAC-SHA256 of `ID.TIMESTAMP.BODY`. A notice is posted until a
-//! 2xx comes back, with growing waits, and then given up; an id is posted again as it was, so that the receiver can tell.
+//! 2xx comes back, with growing waits, and then given up; an id is posted again as it was, so that the receiver can tell. A
+//! receiver that answers 410 wants no more, and gets none until the host starts again.
 //!
-//! Nothing ever waits for a notice: where they happen they are put aside, and what finds no room is counted and told with
-//! the next. They are not kept over a restart; the store is what knows.
+//! The body is the event as [`Stamped::to_json`] writes it, with `host`, who this is, and, if some notices before it did not
+//! come through, `missed`, how many.
+//!
+//! Nothing ever waits for a notice: where they happen they are put aside, and what finds no room, or is given up, is counted
+//! and told with the next. They are not kept over a restart; the store is what knows.
 
 use crate::events::{Observer, Stamped};
 use crate::settings::{Notice, NotifySettings};
@@ -46,16 +50,18 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// Posts of one notice: with the waits about an hour, longer than most outages that nobody else notices.
 const POSTS_MAX: u32 = 20;
 
-/// Which notice an event is, if it is one.
-pub fn notice_of(event: &Event) -> Option<Notice> {
-    match event {
-        Event::EnvelopeRejected { .. } => Some(Notice::Rejected),
-        Event::AttemptEnded { state: State::Failed, .. }
-        | Event::TaskChanged { state: State::Failed, .. } => Some(Notice::Failed),
-        Event::AttemptEnded { outcome: Outcome::HostError, .. } | Event::HostError { .. } => {
-            Some(Notice::HostError)
+/// Whether an event is a notice of this kind. It may be of two: a task that failed for good by a trouble of the host.
+pub fn is_about(event: &Event, notice: Notice) -> bool {
+    match notice {
+        Notice::Rejected => matches!(event, Event::EnvelopeRejected { .. }),
+        Notice::Failed => matches!(
+            event,
+            Event::AttemptEnded { state: State::Failed, .. }
+                | Event::TaskChanged { state: State::Failed, .. }
+        ),
+        Notice::HostError => {
+            matches!(event, Event::AttemptEnded { outcome: Outcome::HostError, .. } | Event::HostError { .. })
         }
-        _ => None,
     }
 }
 
@@ -70,7 +76,7 @@ impl Notices {
     /// Sees each event and never waits.
     pub fn observer(self) -> Observer {
         Box::new(move |stamped| {
-            let wanted = notice_of(&stamped.event).is_some_and(|notice| self.on.contains(&notice));
+            let wanted = self.on.iter().any(|&notice| is_about(&stamped.event, notice));
             if wanted && self.waiting.try_send(stamped.clone()).is_err() {
                 self.missed.fetch_add(1, Ordering::Relaxed);
             }
@@ -86,6 +92,26 @@ pub struct Notifier {
     secret: SecretSlice<u8>,
     host: String,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// What became of a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivery {
+    /// The receiver has it.
+    Taken,
+    /// It was posted often enough.
+    GivenUp,
+    /// The receiver wants neither this one nor any other.
+    Unwanted,
+}
+
+/// What one post brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Posted {
+    Taken,
+    Unwanted,
+    /// Nothing that is an end: why.
+    NotTaken(String),
 }
 
 /// Both ends of the way from an event to the webhook.
@@ -113,7 +139,7 @@ pub fn notifier(settings: &NotifySettings, host: &str) -> io::Result<(Notices, N
 }
 
 impl Notifier {
-    /// Posts one notice after the other, until nobody can make one any more.
+    /// Posts one notice after the other, until nobody can make one any more or the receiver wants none.
     pub async fn run(mut self) {
         while let Some(stamped) = self.waiting.recv().await {
             let missed = self.missed.swap(0, Ordering::Relaxed);
@@ -123,16 +149,28 @@ impl Notifier {
             if missed > 0 {
                 body["missed"] = json!(missed);
             }
-            self.deliver(&id, Bytes::from(body.to_string())).await;
+            match self.deliver(&id, Bytes::from(body.to_string())).await {
+                Delivery::Taken => {}
+                Delivery::GivenUp => {
+                    self.missed.fetch_add(missed + 1, Ordering::Relaxed);
+                }
+                Delivery::Unwanted => {
+                    tracing::error!(
+                        "the webhook answers 410 Gone: no notice is posted until the host starts again"
+                    );
+                    return;
+                }
+            }
         }
     }
 
-    async fn deliver(&self, id: &str, body: Bytes) {
+    async fn deliver(&self, id: &str, body: Bytes) -> Delivery {
         let mut wait = FIRST_WAIT;
         for post in 1..=POSTS_MAX {
             let problem = match timeout(POST_TIME, self.post(id, body.clone())).await {
-                Ok(Ok(())) => return,
-                Ok(Err(problem)) => problem,
+                Ok(Posted::Taken) => return Delivery::Taken,
+                Ok(Posted::Unwanted) => return Delivery::Unwanted,
+                Ok(Posted::NotTaken(problem)) => problem,
                 Err(_) => format!("no answer within {} s", POST_TIME.as_secs()),
             };
             // The first one is for whoever looks at the log now; the rest say nothing new.
@@ -141,14 +179,15 @@ impl Notifier {
             }
             if post == POSTS_MAX {
                 tracing::error!(problem, "posting a notice to the webhook was given up");
-                return;
+                break;
             }
             sleep(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
+        Delivery::GivenUp
     }
 
-    async fn post(&self, id: &str, body: Bytes) -> Result<(), String> {
+    async fn post(&self, id: &str, body: Bytes) -> Posted {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let request = Request::post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
@@ -156,15 +195,24 @@ impl Notifier {
             .header("webhook-id", id)
             .header("webhook-timestamp", now)
             .header("webhook-signature", signature(&self.secret, id, now, &body))
-            .body(Full::new(body))
-            .map_err(|error| error.to_string())?;
+            .body(Full::new(body));
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return Posted::NotTaken(error.to_string()),
+        };
         // What the receiver answers besides its status is not read: it could be without end.
-        let response = self.client.request(request).await.map_err(|error| with_causes(&error))?;
-        match response.status() {
-            status if status.is_success() => Ok(()),
-            StatusCode::GONE => Err("it answered 410 Gone".to_owned()),
-            status => Err(format!("it answered {status}, expected a 2xx")),
+        match self.client.request(request).await {
+            Ok(response) => posted(response.status()),
+            Err(error) => Posted::NotTaken(with_causes(&error)),
         }
+    }
+}
+
+fn posted(status: StatusCode) -> Posted {
+    match status {
+        status if status.is_success() => Posted::Taken,
+        StatusCode::GONE => Posted::Unwanted,
+        status => Posted::NotTaken(format!("it answered {status}, expected a 2xx")),
     }
 }
 
@@ -191,14 +239,17 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 impl fmt::Debug for Notifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A webhook's URL is often a secret itself.
-        f.debug_struct("Notifier").field("webhook", &self.url.authority()).finish_non_exhaustive()
+        // A webhook's URL is often a secret itself: its path, its query, a user in it.
+        f.debug_struct("Notifier").field("webhook", &self.url.host()).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mainworker_domain::job_name::JobName;
+    use mainworker_domain::lifecycle::Reason;
+    use mainworker_domain::task_id::TaskId;
 
     #[test]
     fn a_post_is_signed_as_the_standard_says() {
@@ -211,5 +262,46 @@ mod tests {
             br#"{"test": 2432232314}"#,
         );
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_task_that_failed_for_good_by_the_host_is_two_kinds_of_notice() {
+        let ended = |outcome, state| Event::AttemptEnded {
+            task_id: TaskId::from_bytes([7; 16]),
+            job: JobName::parse("echo").unwrap(),
+            attempt: 1,
+            outcome,
+            code: None,
+            message: None,
+            wait_ms: 0,
+            run_ms: 0,
+            state,
+            reason: Reason::RetryByPolicy,
+        };
+        let kinds = |event: &Event| -> Vec<&str> {
+            Notice::ALL.into_iter().filter(|&it| is_about(event, it)).map(Notice::as_str).collect()
+        };
+        for (outcome, state, expected) in [
+            (Outcome::HostError, State::Failed, &["failed", "host-error"][..]),
+            (Outcome::HostError, State::Queued, &["host-error"]),
+            (Outcome::Trapped, State::Failed, &["failed"]),
+            (Outcome::Trapped, State::Queued, &[]),
+            (Outcome::Completed, State::Completed, &[]),
+            (Outcome::Cancelled, State::Cancelled, &[]),
+        ] {
+            assert_eq!(kinds(&ended(outcome, state)), expected, "{outcome:?} {state:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_2xx_takes_a_notice_and_only_a_410_ends_them() {
+        for taken in [200, 202, 204] {
+            assert_eq!(posted(StatusCode::from_u16(taken).unwrap()), Posted::Taken, "{taken}");
+        }
+        assert_eq!(posted(StatusCode::GONE), Posted::Unwanted);
+        for again in [301, 400, 401, 404, 429, 500, 503] {
+            let posted = posted(StatusCode::from_u16(again).unwrap());
+            assert!(matches!(posted, Posted::NotTaken(_)), "{again}");
+        }
     }
 }

@@ -30,8 +30,14 @@ pub fn on_stop_signal(stop: impl FnOnce() + Send + 'static) {
         // Without a runtime or handlers the signals do what they do by default.
         let Ok(runtime) = Builder::new_current_thread().enable_io().build() else { return };
         runtime.block_on(async {
-            let handlers = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-            let (Ok(mut interrupt), Ok(mut terminate)) = handlers else { return };
+            let handler = |kind| signal(kind).ok();
+            let (Some(mut interrupt), Some(mut terminate), Some(mut hangup)) = (
+                handler(SignalKind::interrupt()),
+                handler(SignalKind::terminate()),
+                handler(SignalKind::hangup()),
+            ) else {
+                return;
+            };
             // A job that writes beyond the host's limit for files should fail, not end the host.
             let _too_large_a_file = signal(SignalKind::from_raw(SIGXFSZ));
             let _ = installed.send(());
@@ -40,6 +46,8 @@ pub fn on_stop_signal(stop: impl FnOnce() + Send + 'static) {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    // The terminal is gone; without a handler the process would be, too, in the midst of its attempts.
+                    _ = hangup.recv() => {}
                 }
                 match stop.take() {
                     Some(stop) => stop(),

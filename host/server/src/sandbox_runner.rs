@@ -191,16 +191,19 @@ impl Runner for SandboxRunner {
                 let asked = std::mem::take(&mut report.scheduled);
                 let tasks = intake.map(|intake| intake.tasks(asked, task.held.task, finished_at));
                 let job = &revision.manifest().job;
-                let error = report.end.code().map(|code| AttemptError {
-                    code: code.to_owned(),
-                    message: report.end.message(),
-                    hint: hints::of_attempt(
+                let hint = hints::of_timeout(&report.end, task.timeout_ms).or_else(|| {
+                    hints::of_attempt(
                         &report,
                         job.name.as_str(),
                         &mounts,
                         job.owner.as_deref(),
                         job.runbook.as_deref(),
-                    ),
+                    )
+                });
+                let error = report.end.code().map(|code| AttemptError {
+                    code: code.to_owned(),
+                    message: report.end.message(),
+                    hint,
                 });
                 ended(report, error, tasks.unwrap_or_default(), started_at, finished_at)
             }

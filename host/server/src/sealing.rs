@@ -13,7 +13,7 @@ use hmac::{Hmac, Mac};
 use mainworker_domain::task_id::TaskId;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use secrecy::{ExposeSecret, SecretBox, SecretString};
+use secrecy::{ExposeSecret, SecretBox, SecretSlice, SecretString};
 use sha2::Sha256;
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -89,7 +89,9 @@ impl Sealer {
             }
             Err(error) => return Err(unreadable(&error)),
         }
-        let text = SecretString::from(fs::read_to_string(&path).map_err(|error| unreadable(&error))?);
+        let bytes = SecretSlice::from(fs::read(&path).map_err(|error| unreadable(&error))?);
+        // What is not text is no key either.
+        let text = SecretString::from(str::from_utf8(bytes.expose_secret()).unwrap_or_default());
         Self::from_text(&text, &place)
     }
 
@@ -99,7 +101,7 @@ impl Sealer {
             Failure::usage(
                 "sealing_key_invalid",
                 format!("reading the sealing key in {place}: found something else than {KEY_BYTES} bytes in Base64"),
-                format!("make one with `head -c {KEY_BYTES} /dev/urandom | base64`"),
+                format!("put back the key that it had; for a new store: `head -c {KEY_BYTES} /dev/urandom | base64`"),
             )
         })?));
         Ok(Self::from_key(&key))

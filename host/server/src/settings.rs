@@ -3,6 +3,8 @@
 //! Reading is strict: an unknown key is refused with the nearest known one. Relative paths are relative to the file.
 //! Every key is described in `SETTINGS.md`, which a test compares with this file.
 
+mod usable;
+
 use crate::failure::Failure;
 use crate::hints;
 use base64::Engine as _;

@@ -71,11 +71,9 @@ impl TaskRow {
         let transition = lifecycle::settle(&self.life, Outcome::Lost.into(), rescue.now, jitter).ok()?;
         let started_at = self.attempts.last()?.started_at;
         let figures = Figures { started_at, finished_at: rescue.now, usage: Usage::default() };
-        let error = AttemptError {
-            code: "lost".to_owned(),
-            message: "the host was lost while the attempt ran".to_owned(),
-            hint: None,
-        };
+        // The reason says why it failed in the end, which nothing else keeps.
+        let message = transition.reason.sentence();
+        let error = AttemptError { code: "lost".to_owned(), message, hint: None };
         self.end_attempt(Outcome::Lost, figures, Some(error));
         self.go(&transition, rescue.now);
         Some(Rescued { held, job: self.accepted.job.clone(), transition })

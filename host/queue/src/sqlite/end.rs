@@ -98,11 +98,9 @@ impl Writing<'_, '_> {
         else {
             return Ok(None);
         };
-        let error = AttemptError {
-            code: "lost".to_owned(),
-            message: "the host was lost while the attempt ran".to_owned(),
-            hint: None,
-        };
+        // The reason says why it failed in the end, which nothing else keeps.
+        let message = transition.reason.sentence();
+        let error = AttemptError { code: "lost".to_owned(), message, hint: None };
         let figures =
             Figures { started_at: running.claimed_at, finished_at: rescue.now, usage: Usage::default() };
         let end = End { outcome: Outcome::Lost, figures, error: Some(&error), result: None, progress: None };

@@ -3,7 +3,7 @@
 use super::change::Writing;
 use super::failure::Failure;
 use super::read;
-use super::rows::{Row, limit};
+use super::rows::{Row, limit, signed};
 use super::sql;
 use crate::verbs::cancel::{Cancel, Cancelled, CancelledTask};
 use crate::verbs::expire::{Expire, Expired};
@@ -100,5 +100,15 @@ impl Writing<'_, '_> {
         }
         self.session.execute(sql::ADD_KEPT, params![name, value])?;
         Ok(value.to_owned())
+    }
+
+    /// Writes so many bytes; [`Writing::forget_trial`] takes them away again.
+    pub(super) fn try_to_write(&mut self, bytes: u64) -> Result<(), Failure> {
+        self.session.execute(sql::WRITE_TRIAL, params![signed(bytes)]).map(drop)
+    }
+
+    /// In a transaction of its own: what is written and taken away in the same one never reaches the disk.
+    pub(super) fn forget_trial(&mut self) -> Result<(), Failure> {
+        self.session.execute(sql::REMOVE_TRIAL, []).map(drop)
     }
 }

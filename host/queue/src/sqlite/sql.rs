@@ -88,6 +88,8 @@ statements! {
     LEASES = "SELECT place, attempt, lease, lease_until, claimed_at, host, cancel_requested, progress_percent, progress_message \
               FROM lease ORDER BY place";
     KEPT = "SELECT value FROM kept WHERE name = ?1";
+    WRITE_TRIAL = "INSERT OR REPLACE INTO kept (name, value) VALUES ('write-trial', zeroblob(?1))";
+    REMOVE_TRIAL = "DELETE FROM kept WHERE name = 'write-trial'";
     ADD_KEPT = "INSERT INTO kept (name, value) VALUES (?1, ?2)";
 
     // One task.

@@ -56,11 +56,7 @@ async fn a_lost_attempt_leaves_a_row(store: &Harness<'_, impl Store>) {
         usage: Usage::default(),
         revision: claimed.revision,
         host: "host-1".to_owned(),
-        error: Some(AttemptError {
-            code: "lost".to_owned(),
-            message: "the host was lost while the attempt ran".to_owned(),
-            hint: None,
-        }),
+        error: Some(AttemptError { code: "lost".to_owned(), message: Reason::Lost.sentence(), hint: None }),
     };
     assert_eq!(view.attempts, [row]);
     assert_eq!((view.summary.outcome, view.summary.run_at), (Some(Outcome::Lost), at(40)));

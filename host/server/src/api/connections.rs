@@ -3,6 +3,7 @@
 
 use super::limits::{BUFFER_BYTES_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_READ, STOP, WRITE_STALL};
 use super::stalled::Stalling;
+use super::unreadable;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -71,8 +72,9 @@ pub(super) async fn serve(
         open.fetch_add(1, Ordering::Relaxed);
         // Answers are small and written whole: waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
-        let io = TokioIo::new(Stalling::new(stream, bounds.write_stall));
-        let connection = graceful.watch(http.serve_connection(io, service.clone()));
+        let stream = Stalling::new(stream, bounds.write_stall);
+        let (stream, service) = unreadable::connection(stream, service.clone(), bounds.header_bytes_max);
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         let open = Arc::clone(&open);
         connections.spawn(async move {
             // What a client does to its connection is its own affair.

@@ -89,7 +89,7 @@ async fn take(api: &Api, caller: &Caller, asked: Vec<Asked>) -> Result<Vec<Enque
         return Err((ApiError::Stopping, 0));
     }
     let taken = api.host.enqueue(caller, asked).await;
-    taken.map_err(|NotTaken { index, failure }| (ApiError::NotTaken(Box::new(failure)), index))
+    taken.map_err(|NotTaken { index, failure, .. }| (ApiError::NotTaken(failure), index))
 }
 
 /// What does not come as far as the intake is a rejection too; what did not come at all is none.

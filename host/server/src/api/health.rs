@@ -20,7 +20,8 @@ pub(super) async fn alive() -> &'static str {
     "ok"
 }
 
-/// Says whether the host takes tasks: its store answers, and it was not asked to stop.
+/// Says whether the host takes tasks: its store answers, can be written to, and it was not asked to
+/// stop.
 #[utoipa::path(
     get, path = "/readyz", tag = "machines",
     responses((status = 200, description = "`ok`", body = String, content_type = "text/plain"))
@@ -29,7 +30,7 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Result<&'static str, A
     if api.host.is_stopping() {
         return Err(ApiError::Stopping);
     }
-    api.host.store.overview().await?;
+    api.host.readiness.check(&api.host.store).await?;
     Ok("ok")
 }
 

@@ -9,6 +9,8 @@ pub(super) const CONNECTIONS_MAX: usize = 1_024;
 pub(super) const STREAMS_MAX: usize = 256;
 /// Bytes of a request's line and headers. Filters make the longest lines.
 pub(super) const HEADER_BYTES_MAX: usize = 32 << 10;
+/// Headers of a request. It is hyper's own bound; another one would cost each request an allocation.
+pub(super) const HEADERS_MAX: usize = 100;
 /// Bytes that a connection buffers before it is read from or written to again.
 pub(super) const BUFFER_BYTES_MAX: usize = 64 << 10;
 /// From when a connection could send the next request until its headers are here: how long it may be idle, and how long

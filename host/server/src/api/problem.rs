@@ -2,7 +2,7 @@
 //!
 //! Each code has one HTTP status, in `STATUSES`.
 
-use super::limits::RETRY_AFTER_SECONDS;
+use super::limits::{HEADERS_MAX, RETRY_AFTER_SECONDS};
 use crate::access::{Role, Unauthenticated};
 use crate::failure::Failure;
 use crate::hints;
@@ -19,8 +19,8 @@ use mainworker_queue::store::StoreError;
 
 /// The HTTP status of each code.
 #[rustfmt::skip]
-pub(super) const STATUSES: [(&str, u16); 34] = [
-    ("malformed_json", 400), ("missing_field", 400), ("unknown_field", 400), ("wrong_type", 400), ("bad_cursor", 400), ("bad_filter", 400),
+pub(super) const STATUSES: [(&str, u16); 36] = [
+    ("malformed_request", 400), ("malformed_json", 400), ("missing_field", 400), ("unknown_field", 400), ("wrong_type", 400), ("bad_cursor", 400), ("bad_filter", 400),
     ("unauthenticated", 401),
     ("role_missing", 403), ("source_mismatch", 403), ("source_not_allowed", 403),
     ("not_found", 404), ("unknown_job", 404), ("unknown_task", 404),
@@ -31,6 +31,7 @@ pub(super) const STATUSES: [(&str, u16); 34] = [
     ("unsupported_media_type", 415),
     ("payload_invalid", 422), ("missing_configuration", 422), ("options_invalid", 422),
     ("rate_limited", 429), ("queue_full", 429),
+    ("headers_too_large", 431),
     ("host_error", 500),
     ("store_unavailable", 503), ("stopping", 503), ("module_unavailable", 503), ("module_refused", 503), ("settings_invalid", 503), ("settings_unusable", 503),
 ];
@@ -44,6 +45,17 @@ pub fn status_of(code: &str) -> StatusCode {
 /// Why a request is not answered with what it asked for.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApiError {
+    /// A line or a header that is no HTTP.
+    #[error("the request cannot be read: its line or a header is not HTTP/1.1")]
+    Unreadable,
+    /// More line and headers than are taken.
+    #[error(
+        "the line and the headers of the request are too large, expected at most {bytes_max} bytes and {HEADERS_MAX} headers"
+    )]
+    HeadersTooLarge {
+        /// Bytes that are taken.
+        bytes_max: usize,
+    },
     /// Nobody knows who asks.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
@@ -232,6 +244,8 @@ impl ApiError {
     /// The stable code.
     pub fn code(&self) -> &str {
         match self {
+            Self::Unreadable => "malformed_request",
+            Self::HeadersTooLarge { .. } => "headers_too_large",
             Self::Unauthenticated(_) => "unauthenticated",
             Self::RoleMissing { .. } => "role_missing",
             Self::NotFound { .. } => "not_found",

@@ -75,7 +75,7 @@ impl<S: Source> Open<S> {
                     // What happened before the host stops is told; attempts may have ended just now.
                     let last = timeout(LAST_READ, self.source.read_last(&mut self.ready)).await;
                     if last.unwrap_or(true) {
-                        self.ready.push_back(event("stopping", &serde_json::json!({})));
+                        self.ready.push_back(event("stopping", &serde_json::json!({ "kind": "stopping" })));
                     }
                     self.has_ended = true;
                 }

@@ -63,6 +63,9 @@ fn print(answer: &PauseAnswer, as_json: bool) -> Result<ExitCode, Failure> {
         let what = answer.job.as_ref().map_or_else(|| "all jobs".to_owned(), |job| format!("`{job}`"));
         let word = if answer.paused { "paused" } else { "resumed" };
         terminal::print(&format!("{word} {what}"))?;
+        if answer.job.is_none() && !answer.paused {
+            terminal::note("a job that was paused by its name stays so: `mainworker stats` shows it");
+        }
     }
     Ok(ExitCode::Completed)
 }

@@ -10,6 +10,8 @@ use crate::process;
 use crate::settings::Settings;
 use crate::terminal;
 use clap::Args;
+use mainworker_domain::quantity::format_ms;
+use mainworker_queue::store::Store;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,8 +23,9 @@ use tokio::sync::{Notify, watch};
 /// Where it listens unless it is told: reached from this machine alone.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// Takes tasks over HTTP, keeps them in the data folder and runs them until it is asked to stop (SIGTERM or SIGINT). Then it
-/// begins no more, waits for those that run, hands the rest back to the queue and ends; asked twice, it ends at once.
+/// Takes tasks over HTTP, keeps them in the data folder and runs them until it is asked to stop (SIGTERM, SIGINT or SIGHUP). Then it
+/// begins no more, waits for those that run, hands the rest back to the queue and ends. Asked twice, it ends at once, and the
+/// attempts that run are lost: the next start begins them anew.
 ///
 /// Prints `listening on http://ADDR` when it is ready.
 #[derive(Args, Debug)]
@@ -65,16 +68,36 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
     // First of all: an address that is taken is known before anything is opened.
     let listener = listen(args.listen, settings.server.listen.as_deref()).await?;
     let address = listener.local_addr().map_err(|error| Failure::host(format!("listening: {error}")))?;
-    let grace = Duration::from_millis(settings.server.stop_grace_ms);
+    let grace_ms = settings.server.stop_grace_ms;
+    let grace = Duration::from_millis(grace_ms);
     let folder = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
+    for failure in settings.unusable(folder.path()) {
+        tracing::warn!(
+            problem = failure.message,
+            hint = failure.hint,
+            "what the settings name cannot be used"
+        );
+    }
+    if let Some(closed) = settings.closed() {
+        tracing::warn!("{closed}");
+    }
     let running = Running::start(settings, folder, data_dir).await?;
+    warn_of_pauses(&running).await;
     let (stop_api, api_stops) = watch::channel(false);
     let serving = tokio::spawn(api::serve(listener, Arc::clone(&running.host), api_stops));
     terminal::print(&format!("listening on http://{address}"))?;
 
     asked_to_stop.notified().await;
     terminal::note("stopping: no more attempts begin, those that run may end");
-    running.drain(grace).await;
+    let interrupted = running.drain(grace).await;
+    if interrupted > 0 {
+        let attempts =
+            if interrupted == 1 { "1 attempt was" } else { &format!("{interrupted} attempts were") };
+        terminal::note(&format!(
+            "stopping: {attempts} interrupted after {}; the tasks are queued again",
+            format_ms(grace_ms)
+        ));
+    }
     // Nobody waits for the answer any more if the API has ended by itself.
     let _ = stop_api.send(true);
     let served = serving.await;
@@ -83,6 +106,18 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
         Ok(Ok(())) => Ok(ExitCode::Completed),
         Ok(Err(error)) => Err(Failure::host(format!("serving HTTP: {error}"))),
         Err(error) => Err(Failure::host(format!("serving HTTP: {error}"))),
+    }
+}
+
+/// A pause outlives the host that was told of it, and whoever paused may have forgotten.
+async fn warn_of_pauses(running: &Running) {
+    // A store that does not answer says so elsewhere.
+    let Ok(overview) = running.host.store.overview().await else { return };
+    if overview.paused {
+        tracing::warn!("everything is paused: no attempt begins; `mainworker resume` ends it");
+    }
+    for (job, _) in overview.jobs.iter().filter(|(_, job)| job.paused) {
+        tracing::warn!(%job, "the job is paused; `mainworker resume JOB` ends it");
     }
 }
 

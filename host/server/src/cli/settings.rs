@@ -2,14 +2,13 @@
 
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
-use crate::providers::Providers;
 use crate::settings::Settings;
 use crate::terminal;
 use clap::{Args, Subcommand};
 use mainworker_domain::limits::{LIMITS, Unit};
 use mainworker_domain::quantity::{format_bytes, format_ms};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Check or show the host's settings.
 #[derive(Debug, Subcommand)]
@@ -44,27 +43,14 @@ pub(super) fn settings(command: &SettingsCommand) -> Result<ExitCode, Failure> {
 }
 
 fn check(settings: &Settings) -> Result<ExitCode, Failure> {
-    let unusable = |what: String, error: &dyn std::fmt::Display| {
-        Failure::usage(
-            "settings_unusable",
-            format!("{what}: {error}"),
-            "mend the path, or the permissions there",
-        )
-    };
-    if let Some(dir) = &settings.modules_dir {
-        std::fs::read_dir(dir)
-            .map_err(|error| unusable(format!("`[modules] dir`, `{}`", dir.display()), &error))?;
+    // Where no folder is named, none need be there: a flag may name one.
+    let modules = settings.modules_dir.as_deref().unwrap_or(Path::new("."));
+    if let Some(failure) = settings.unusable(modules).into_iter().next() {
+        return Err(failure);
     }
-    settings.check_mounts_apart(&settings.modules_dir(None), None)?;
-    for (name, mount) in &settings.offer.mounts {
-        let what = || format!("`[files.{name}] path`, `{}`", mount.path.display());
-        mount.open().map_err(|error| unusable(what(), &error))?;
+    if let Some(closed) = settings.closed() {
+        terminal::note(&format!("`serve` would be closed: {closed}"));
     }
-    if let Some(dir) = &settings.configuration.files_dir {
-        let what = || format!("`[configuration] files-dir`, `{}`", dir.display());
-        Providers::open(&settings.configuration).map_err(|error| unusable(what(), &error))?;
-    }
-    settings.http.check()?;
     let file = match &settings.file {
         Some(file) => format!("`{}`", file.display()),
         None => "no settings file; everything is at its default".to_owned(),

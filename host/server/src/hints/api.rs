@@ -10,6 +10,12 @@ use mainworker_domain::task_options::OptionError;
 /// For a request that is not answered with what it asked for.
 pub fn of_api(error: &ApiError) -> Option<String> {
     Some(match error {
+        ApiError::Unreadable => {
+            "send HTTP/1.1 without TLS; a client library does, `curl --verbose` shows what is sent".to_owned()
+        }
+        ApiError::HeadersTooLarge { .. } => {
+            "shorten the query, and leave out headers and cookies that the host does not need".to_owned()
+        }
         ApiError::Unauthenticated(Unauthenticated::Closed) => {
             "add to the settings:\n[server]\ntoken = \"…\"\nsource = \"api\"\nroles = [\"enqueue\", \"read\"]"
                 .to_owned()

@@ -77,6 +77,11 @@ pub fn of_confirmation(verb: &str) -> String {
     format!("`--yes` does it; to see them first, `mainworker list` takes the same filters as `{verb}`")
 }
 
+/// For tasks that a request did not come to: the newest that fit, which cannot be changed, took all its time.
+pub fn of_tasks_out_of_reach() -> String {
+    "the newest that fit took all the time of the host; `--to TIME` leaves them out".to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,11 +12,13 @@ use crate::events::{Events, Observer};
 use crate::failure::Failure;
 use crate::followers::Followers;
 use crate::hints;
+use crate::host_log::HostLog;
 use crate::intake::TaskIntake;
 use crate::job_modules::JobModules;
 use crate::metrics::Metrics;
 use crate::modules_folder::ModulesFolder;
 use crate::notify::{Notifier, notifier};
+use crate::readiness::Readiness;
 use crate::sandbox_runner::SandboxRunner;
 use crate::sealing::Sealer;
 use crate::settings::{RetentionSettings, Settings};
@@ -47,6 +49,7 @@ pub struct Running {
     /// The host.
     pub host: Arc<Host>,
     upkeep: Upkeep,
+    log: Arc<HostLog>,
 }
 
 impl Running {
@@ -66,7 +69,9 @@ impl Running {
         let name = host_name();
         let metrics = Arc::new(Metrics::new());
         let followers = Arc::new(Followers::default());
-        let (events, notifier) = told_of_events(&settings, &metrics, &followers, &name)?;
+        let (readiness, log) = (Arc::new(Readiness::default()), Arc::new(HostLog::default()));
+        let observers = vec![metrics.observer(), followers.observer(), readiness.observer(), log.observer()];
+        let (events, notifier) = told_of_events(&settings, observers, &name)?;
         if let Some(notifier) = notifier {
             tokio::spawn(notifier.run());
         }
@@ -107,24 +112,26 @@ impl Running {
             metrics,
             followers,
             modules,
+            readiness,
             access,
             intake,
             stopping: AtomicBool::new(false),
         };
-        Ok(Self { host: Arc::new(host), upkeep })
+        Ok(Self { host: Arc::new(host), upkeep, log })
     }
 
     /// Begins no more attempts, and waits for those that run. After `grace` they are interrupted: their tasks go back to the
-    /// queue, and the attempt does not count.
-    pub async fn drain(&self, grace: Duration) {
+    /// queue, and the attempt does not count. Answers how many were.
+    pub async fn drain(&self, grace: Duration) -> u64 {
         self.host.stopping.store(true, Ordering::Relaxed);
         self.host.dispatch.drain(grace).await;
+        self.log.interrupted()
     }
 
     /// Closes the store, unless somebody still reads from it: then it is closed with the process, and the next host makes up
     /// for it. All that was answered is on the disk either way.
     pub async fn close(self) {
-        let Self { host, upkeep } = self;
+        let Self { host, upkeep, .. } = self;
         upkeep.stop().await;
         // It may wait for the disk.
         let closed = task::spawn_blocking(move || drop(host)).await;
@@ -147,11 +154,9 @@ fn retention(settings: &RetentionSettings) -> Retention {
 /// The place where events are told, and what posts notices if somebody wants them.
 fn told_of_events(
     settings: &Settings,
-    metrics: &Arc<Metrics>,
-    followers: &Arc<Followers>,
+    mut observers: Vec<Observer>,
     host: &str,
 ) -> Result<(Arc<Events>, Option<Notifier>), Failure> {
-    let mut observers: Vec<Observer> = vec![metrics.observer(), followers.observer()];
     let mut posting = None;
     if let Some(notify) = &settings.notify {
         let (notices, notifier) = notifier(notify, host).map_err(|error| {

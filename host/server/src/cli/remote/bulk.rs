@@ -23,7 +23,7 @@ pub(in crate::cli) struct BulkArgs {
     #[command(flatten)]
     pub(in crate::cli) filter: FilterArgs,
     /// Do not ask whether that many are meant
-    #[arg(long, requires = "all_matching", help_heading = "Which tasks")]
+    #[arg(long, conflicts_with = "ids", help_heading = "Which tasks")]
     pub(in crate::cli) yes: bool,
     /// Print JSON
     #[arg(long)]
@@ -130,7 +130,7 @@ pub(in crate::cli) async fn all_matching(
         1 => format!("{least}1 task fits"),
         count => format!("{least}{count} tasks fit"),
     };
-    if count.matched == 0 {
+    if count.matched == 0 && !count.more {
         terminal::note(&found);
         if args.json {
             print_json(&count)?;
@@ -149,8 +149,12 @@ pub(in crate::cli) async fn all_matching(
     } else {
         terminal::print(&summary(&answer, verb))?;
     }
-    // What was refused was to be changed and is not.
-    Ok(if answer.refused.is_empty() { ExitCode::Completed } else { ExitCode::NotCompleted })
+    if answer.more {
+        terminal::note(&hints::of_tasks_out_of_reach());
+    }
+    // What was refused, or not reached, was to be changed and is not.
+    let is_all = answer.refused.is_empty() && !answer.more;
+    Ok(if is_all { ExitCode::Completed } else { ExitCode::NotCompleted })
 }
 
 /// The host works for a bounded time and says if there are more; each request begins with the newest again.
@@ -161,9 +165,11 @@ async fn change_all(client: &Client, request: &BulkRequest, verb: Verb) -> Resul
         changed += answer.changed;
         // A round that changes nothing would be repeated without end.
         if !answer.more || answer.changed == 0 {
-            return Ok(BulkAnswer { changed, ..answer });
+            // What an earlier round changed fits no more, but for attempts that have not stopped yet.
+            let matched = answer.matched.max(changed + answer.refused.values().sum::<u64>());
+            return Ok(BulkAnswer { matched, changed, ..answer });
         }
-        terminal::note(&format!("{changed} so far"));
+        terminal::note(&format!("{changed} {} so far, there are more", verb.done()));
     }
 }
 
@@ -192,7 +198,7 @@ fn summary(answer: &BulkAnswer, verb: Verb) -> String {
         text.push_str(&format!(" · {count} refused: {}", terminal::printable_line(code)));
     }
     if answer.more {
-        text.push_str(" · there are more");
+        text.push_str(" · there are more that were not looked at");
     }
     text
 }

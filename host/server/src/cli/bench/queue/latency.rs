@@ -44,8 +44,11 @@ pub(super) async fn start(folder: &ModulesFolder, data: &Path, figures: &mut Fig
         ticks.tick().await;
         let at = Instant::now();
         let asked = vec![Asked { envelope: envelope(), options: TaskOptions::default() }];
-        let enqueued =
-            running.host.enqueue(&Arc::clone(&caller), asked).await.map_err(|not_taken| not_taken.failure)?;
+        let enqueued = running
+            .host
+            .enqueue(&Arc::clone(&caller), asked)
+            .await
+            .map_err(|not_taken| *not_taken.failure)?;
         if task >= WARM_UP {
             asked_at.extend(enqueued.first().map(|enqueued| (enqueued.id, at)));
         }

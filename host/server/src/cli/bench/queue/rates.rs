@@ -66,7 +66,7 @@ pub(super) fn caller(running: &Running) -> Result<Arc<Caller>, Failure> {
 /// Takes so many tasks.
 pub(super) async fn enqueue(running: &Running, caller: &Caller, count: usize) -> Result<(), Failure> {
     let asked = (0..count).map(|_| asked()).collect();
-    running.host.enqueue(caller, asked).await.map(drop).map_err(|not_taken| not_taken.failure)
+    running.host.enqueue(caller, asked).await.map(drop).map_err(|not_taken| *not_taken.failure)
 }
 
 /// Tasks in, while nothing runs: one after the other, over HTTP, in batches.

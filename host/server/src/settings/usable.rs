@@ -1,0 +1,52 @@
+//! Whether what the settings name can be had: `settings check` refuses what `serve` begins without and warns of.
+
+use super::Settings;
+use crate::access::Access;
+use crate::failure::Failure;
+use crate::providers::Providers;
+use std::fmt::Display;
+use std::fs;
+use std::path::Path;
+
+impl Settings {
+    /// What is wrong with the settings, or with what they name. Each of it keeps some job, or everybody, from the host, which
+    /// can begin all the same.
+    pub fn unusable(&self, modules_dir: &Path) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        let unusable = |what: String, error: &dyn Display| {
+            Failure::usage(
+                "settings_unusable",
+                format!("{what}: {error}"),
+                "mend the path, or the permissions there",
+            )
+        };
+        if let Err(error) = fs::read_dir(modules_dir) {
+            failures.push(unusable(format!("the modules folder, `{}`", modules_dir.display()), &error));
+        }
+        failures.extend(self.check_mounts_apart(modules_dir, None).err());
+        for (name, mount) in &self.offer.mounts {
+            if let Err(error) = mount.open() {
+                failures.push(unusable(format!("`[files.{name}] path`, `{}`", mount.path.display()), &error));
+            }
+        }
+        if let Some(dir) = &self.configuration.files_dir
+            && let Err(error) = Providers::open(&self.configuration)
+        {
+            failures.push(unusable(format!("`[configuration] files-dir`, `{}`", dir.display()), &error));
+        }
+        failures.extend(self.http.check().err());
+        failures.extend(Access::of(&self.server).err());
+        failures
+    }
+
+    /// Why nobody could ask this host for anything, if that is so.
+    pub fn closed(&self) -> Option<&'static str> {
+        if self.server.token.is_none() {
+            Some("there is no `[server] token`, so nobody is let in")
+        } else if self.server.roles.is_empty() {
+            Some("`[server] roles` is empty, so the token may do nothing")
+        } else {
+            None
+        }
+    }
+}
