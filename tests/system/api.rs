@@ -10,30 +10,34 @@ mod figures;
 mod following;
 /// What a client can use up.
 mod limits;
+/// The rejections that the README names, each over HTTP.
+mod promised;
 /// What there is: tasks, pages, logs, jobs.
 mod reading;
 /// Requests that are not taken.
 mod rejections;
 /// How a host stops for its clients.
 mod stopping;
+/// Modules that go away, or change, under tasks that were taken with them.
+mod vanished;
 
 use crate::host::envelope;
 use crate::http::Http;
 use serde_json::{Value, json};
 
 /// The request for a task of `echo`.
-fn echo(payload: Value) -> Value {
+pub(crate) fn echo(payload: Value) -> Value {
     json!({ "envelope": envelope("echo", "api", payload) })
 }
 
 /// The request for a task of the probes.
-fn probe(payload: Value) -> Value {
+pub(crate) fn probe(payload: Value) -> Value {
     json!({ "envelope": envelope("prober", "api", payload) })
 }
 
 /// Hands a task over; gives its id.
 #[track_caller]
-fn enqueue(http: &Http, request: &Value) -> String {
+pub(crate) fn enqueue(http: &Http, request: &Value) -> String {
     let answer = http.post("/v1/tasks", request).is(202);
     let id = answer.json()["taskId"].as_str().expect("an id").to_owned();
     assert_eq!(answer.header("location"), Some(format!("/v1/tasks/{id}").as_str()));
@@ -42,7 +46,7 @@ fn enqueue(http: &Http, request: &Value) -> String {
 
 /// The task, once it has ended.
 #[track_caller]
-fn ended(http: &Http, id: &str) -> Value {
+pub(crate) fn ended(http: &Http, id: &str) -> Value {
     let events = http.follow(&format!("/v1/tasks/{id}/log?follow"), &[]).rest();
     assert_eq!(events.last().map(|event| event.kind.as_str()), Some("end"), "{events:?}");
     http.get(&format!("/v1/tasks/{id}")).is(200).json()

@@ -173,6 +173,14 @@ impl Connection {
         }
     }
 
+    /// Waits for a word of the host at most so long; whether it closed the connection instead of saying one.
+    pub(crate) fn closes_within(&mut self, time: Duration) -> bool {
+        self.stream.get_ref().set_read_timeout(Some(time)).expect("a socket");
+        let is_closed = self.is_closed();
+        self.stream.get_ref().set_read_timeout(Some(PATIENCE)).expect("a socket");
+        is_closed
+    }
+
     /// Whether the host closed the connection without another word.
     pub(crate) fn is_closed(&mut self) -> bool {
         match self.stream.read(&mut [0]) {

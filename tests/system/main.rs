@@ -80,6 +80,12 @@ mod scheduled;
 /// The HTTP API.
 #[cfg(test)]
 mod api;
+/// Who is told what went wrong.
+#[cfg(test)]
+mod notices;
+/// The commands for a running host.
+#[cfg(test)]
+mod remote;
 
 // Making jobs and modules.
 

@@ -1,6 +1,6 @@
 //! A host that serves, as a process of its own in the world of a test.
 
-use crate::host::{CANARY, TestHost};
+use crate::host::{CANARY, Invocation, TestHost};
 use crate::http::Http;
 use crate::jobs;
 use rustix::process::{Pid, Signal, kill_process};
@@ -37,9 +37,20 @@ impl TestHost {
 
     /// Serves with a settings file of the world.
     pub(crate) fn serve_written(&self, settings: &str) -> Serving<'_> {
+        self.serve_at(settings, "127.0.0.1:0")
+    }
+
+    /// The same at an address of the test's choice.
+    pub(crate) fn serve_at(&self, settings: &str, listen: &str) -> Serving<'_> {
+        self.serve_with(settings, listen, &[])
+    }
+
+    /// The same with these variables in its environment.
+    pub(crate) fn serve_with(&self, settings: &str, listen: &str, variables: &[(&str, &str)]) -> Serving<'_> {
         exchange_compiled(&jobs::shared_data().join("module-cache"), &self.path("data/module-cache"));
         let args = ["serve", "--settings", settings, "--modules", "modules", "--data", "data", "--listen"];
-        let (mut command, host) = self.mainworker(&args).arg("127.0.0.1:0").by_hand();
+        let (mut command, host) = self.mainworker(&args).arg(listen).by_hand();
+        command.envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let mut stderr = child.stderr.take().expect("it is piped");
@@ -61,10 +72,25 @@ impl TestHost {
     }
 }
 
-impl Serving<'_> {
+impl<'a> Serving<'a> {
     /// A client with the token.
     pub(crate) fn http(&self) -> Http {
         Http::new(self.address).with_token(CANARY)
+    }
+
+    /// A command for this host, with the token in its environment.
+    pub(crate) fn command(&self, args: &[&str]) -> Invocation<'a> {
+        let url = format!("http://{}", self.address);
+        self.host.mainworker(args).env("MAINWORKER_HOST", &url).env("MAINWORKER_TOKEN", CANARY)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// Asks it to stop, once.
@@ -72,8 +98,7 @@ impl Serving<'_> {
         if self.asked_to_stop.replace(true) {
             return;
         }
-        let pid = Pid::from_raw(self.child.id().try_into().expect("a small number")).expect("not zero");
-        kill_process(pid, Signal::TERM).expect("it runs");
+        kill_process(self.pid(), Signal::TERM).expect("it runs");
     }
 
     /// Asks it to stop, waits for its end and gives what it printed on stderr. The token is nowhere in that, nor in any file.

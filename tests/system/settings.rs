@@ -167,7 +167,7 @@ fn relative_paths_start_at_the_file() {
     let host = TestHost::with_jobs(&[]);
     let there = TestHost::new();
     fs::create_dir(there.path("logs")).unwrap();
-    there.settings("[modules]\ndir = \"modules\"\n[files.logs]\npath = \"logs\"\naccess = \"read\"");
+    there.settings("server.source = \"api\"\n[modules]\ndir = \"modules\"\n[files.logs]\npath = \"logs\"\naccess = \"read\"");
     let file = there.path("mainworker.toml");
     let file = file.to_str().unwrap();
     host.mainworker(&["settings", "check", "--settings", file]).finish().exits(0);
@@ -191,7 +191,7 @@ fn check_opens_all_that_is_named() {
         check().exits(0).stdout(),
         "no settings file; everything is at its default: can be used, 0 mounts\n"
     );
-    host.settings("[files.logs]\npath = \"logs\"\naccess = \"read\"");
+    host.settings("server.source = \"api\"\n[files.logs]\npath = \"logs\"\naccess = \"read\"");
     insta::assert_snapshot!(check().exits(2).stderr(), @r"
     error[settings_unusable]: `[files.logs] path`, `logs`: No such file or directory (os error 2)
     hint: mend the path, or the permissions there
@@ -201,17 +201,17 @@ fn check_opens_all_that_is_named() {
     error[settings_unusable]: `[files.logs] path`, `logs`: Not a directory (os error 20)
     hint: mend the path, or the permissions there
     ");
-    host.settings("[modules]\ndir = \"nowhere\"");
+    host.settings("server.source = \"api\"\n[modules]\ndir = \"nowhere\"");
     insta::assert_snapshot!(check().exits(2).stderr(), @r"
-    error[settings_unusable]: `[modules] dir`, `nowhere`: No such file or directory (os error 2)
+    error[settings_unusable]: the modules folder, `nowhere`: No such file or directory (os error 2)
     hint: mend the path, or the permissions there
     ");
-    host.settings("[configuration]\nfiles-dir = \"nowhere\"");
+    host.settings("server.source = \"api\"\n[configuration]\nfiles-dir = \"nowhere\"");
     insta::assert_snapshot!(check().exits(2).stderr(), @r"
     error[settings_unusable]: `[configuration] files-dir`, `nowhere`: No such file or directory (os error 2)
     hint: mend the path, or the permissions there
     ");
-    host.settings("[modules]\ndir = \"modules\"");
+    host.settings("server.source = \"api\"\n[modules]\ndir = \"modules\"");
     assert_eq!(check().exits(0).stdout(), "`mainworker.toml`: can be used, 0 mounts\n");
 }
 

@@ -33,7 +33,7 @@ pub enum UniquePolicy {
     /// It is rejected.
     #[default]
     Reject,
-    /// It takes the place of the other, which is cancelled; but not of one that runs.
+    /// It takes the place of the other, which is cancelled; but not of one that runs or that another source asked for.
     Replace,
     /// It is the other.
     Existing,

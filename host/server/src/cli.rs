@@ -81,6 +81,11 @@ enum Command {
 }
 
 impl Cli {
+    /// Whether it goes on until it is stopped, with nobody who looks.
+    pub fn is_service(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+
     /// Runs the command.
     ///
     /// # Errors

@@ -68,16 +68,16 @@ impl Stamped {
     pub fn to_json(&self) -> Value {
         let mut fields = match &self.event {
             Event::EnvelopeRejected { code, detail, job, source } => {
-                json!({ "code": code, "message": detail, "job": job, "source": source })
+                json!({ "code": code, "detail": detail, "job": job, "source": source })
             }
             Event::TaskEnqueued { task_id, job, source } => {
                 json!({ "taskId": task_id.to_string(), "job": job.as_str(), "source": source })
             }
             Event::TaskDropped { task_id, parent_job, parent, problem } => json!({
                 "taskId": task_id.to_string(),
-                "parentJob": parent_job.as_str(),
+                "job": parent_job.as_str(),
                 "parent": parent.to_string(),
-                "message": problem,
+                "problem": problem,
             }),
             Event::AttemptStarted { task_id, job, attempt } => {
                 json!({ "taskId": task_id.to_string(), "job": job.as_str(), "attempt": attempt })

@@ -1,6 +1,6 @@
 //! What the host's own log says of tasks: what somebody should see in the morning who was not there at night.
 //!
-//! Failures only, and not each of thousands: of one job at most one line in [`QUIET_MS`], with how many others there were.
+//! Failures only, and not each of thousands: of one job at most one line in ten seconds, with how many others there were.
 //! All of them are in the store, in the metrics and, if somebody asked for it, in notices.
 
 use crate::events::{Observer, Stamped};

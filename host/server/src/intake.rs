@@ -19,8 +19,9 @@ use mainworker_domain::task_options::TaskOptions;
 use mainworker_queue::verbs::enqueue::{EnqueueRefusal, Idempotency, NewTask, Unique};
 use mainworker_sandbox::capabilities::schedule::{AskedTask, Intake};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
-use std::collections::HashMap;
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
@@ -159,14 +160,30 @@ impl TaskIntake {
         configuration: &SecretString,
         options: &TaskOptions,
     ) -> [u8; 32] {
-        // Once it was read, fields are sorted and white space is gone. The syntax was checked.
-        let canonical = |text: &str| {
-            serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |value| value.to_string())
-        };
         let configuration = SecretString::from(canonical(configuration.expose_secret()));
         let options = TaskOptions { idempotency_key: None, ..options.clone() }.to_json().to_string();
         self.sealer.fingerprint(&[job, source, &canonical(payload), configuration.expose_secret(), &options])
     }
+}
+
+/// JSON with its fields sorted and without white space. Numbers stay as they are written: two that no double tells apart are
+/// two. The syntax was checked, and how deep it goes.
+fn canonical(json: &str) -> String {
+    let json = json.trim();
+    let joined = |parts: Vec<String>| parts.join(",");
+    match json.as_bytes().first() {
+        Some(b'{') => serde_json::from_str::<BTreeMap<String, &RawValue>>(json).map(|fields| {
+            let fields =
+                fields.iter().map(|(name, value)| format!("{}:{}", json!(name), canonical(value.get())));
+            format!("{{{}}}", joined(fields.collect()))
+        }),
+        Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(json).map(|values| {
+            format!("[{}]", joined(values.iter().map(|value| canonical(value.get())).collect()))
+        }),
+        Some(b'"') => serde_json::from_str::<String>(json).map(|text| json!(text).to_string()),
+        _ => return json.to_owned(),
+    }
+    .unwrap_or_else(|_| json.to_owned())
 }
 
 /// The tasks that one attempt asks for: they pass the door when they are asked for, and become tasks of the store if the
@@ -255,5 +272,28 @@ pub fn rejection(refusal: EnqueueRefusal, task: &Named, asked: u64) -> Rejection
             state,
         },
         EnqueueRefusal::QueueFull { open, allowed } => Rejection::QueueFull { open, asked, allowed },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn layout_and_order_do_not_count_and_each_digit_does() {
+        let same = [
+            "{\"b\": [1, {\"d\":null,\"c\":\"\\u00e4\"}], \"a\":true}",
+            "{\"a\":true,\"b\":[1,{\"c\":\"ä\",\"d\":null}]}",
+        ];
+        assert_eq!(canonical(same[0]), same[1]);
+        assert_eq!(canonical(same[1]), same[1]);
+        for (one, other) in [
+            ("{\"n\":18446744073709551616}", "{\"n\":18446744073709551617}"),
+            ("[0.1]", "[0.10000000000000000001]"),
+            ("[\"1\"]", "[1]"),
+            ("{}", "[]"),
+        ] {
+            assert_ne!(canonical(one), canonical(other));
+        }
     }
 }

@@ -109,10 +109,10 @@ impl JobModules {
                 "put it back; with `[run] revision = \"newest\"` in job.toml tasks take whichever is there",
             )
         };
-        let module = self.folder.read(name)?.ok_or_else(|| gone("no module of that job".to_owned()))?;
-        match module.revision().digest() {
-            found if found == revision => Ok(module),
-            found => Err(gone(found.to_string())),
+        match self.folder.read_revision(name, revision)? {
+            Some(Ok(module)) => Ok(module),
+            Some(Err(found)) => Err(gone(found.to_string())),
+            None => Err(gone("no module of that job".to_owned())),
         }
     }
 

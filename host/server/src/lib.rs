@@ -37,7 +37,7 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     process::set_limits();
-    terminal::start_diagnostics();
+    let _written_out = terminal::start_diagnostics(cli.is_service());
     match cli.run() {
         Ok(code) => code.into(),
         Err(failure) => {

@@ -1,11 +1,13 @@
 //! A folder of module files, `NAME.wasm` for the job NAME.
 
 use crate::failure::Failure;
+use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::MODULE_BYTES_MAX;
 use mainworker_domain::rejection::Rejection;
 use mainworker_sandbox::module_file::ModuleFile;
 use mainworker_sandbox::refusal::ModuleRefusal;
+use sha2::{Digest as _, Sha256};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -58,22 +60,53 @@ impl ModulesFolder {
     /// # Errors
     /// A file that cannot be read, is refused, or is the module of another job.
     pub fn read(&self, name: &JobName) -> Result<Option<ModuleFile>, Failure> {
-        let path = self.folder.join(format!("{name}.wasm"));
+        self.bytes(name)?.map(|bytes| self.named(name, bytes)).transpose()
+    }
+
+    /// The module file of one revision of the job; none where there is no such file, and the digest of what is there instead if
+    /// that is another. A file that is half written, or of another job, is no more than that: another.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is that revision and refused all the same.
+    pub fn read_revision(
+        &self,
+        name: &JobName,
+        revision: Digest,
+    ) -> Result<Option<Result<ModuleFile, Digest>>, Failure> {
+        let Some(bytes) = self.bytes(name)? else { return Ok(None) };
+        match Digest::from_sha256(Sha256::digest(&bytes).into()) {
+            found if found == revision => self.named(name, bytes).map(Ok).map(Some),
+            found => Ok(Some(Err(found))),
+        }
+    }
+
+    fn bytes(&self, name: &JobName) -> Result<Option<Vec<u8>>, Failure> {
+        let path = self.file(name);
         if matches!(fs::symlink_metadata(&path), Err(error) if error.kind() == ErrorKind::NotFound) {
             return Ok(None);
         }
-        let module = read_module(&path)?;
+        read_limited(&path).map(Some)
+    }
+
+    fn file(&self, name: &JobName) -> PathBuf {
+        self.folder.join(format!("{name}.wasm"))
+    }
+
+    fn named(&self, name: &JobName, bytes: Vec<u8>) -> Result<ModuleFile, Failure> {
+        let path = self.file(name);
+        let module = ModuleFile::admit(bytes);
+        let module = module.map_err(|refusal| Failure::module(path.display(), &refusal))?;
         let found = &module.revision().manifest().job.name;
         if found != name {
             let refusal = ModuleRefusal::OtherName { expected: name.to_string(), found: found.to_string() };
             return Err(Failure::module(path.display(), &refusal));
         }
-        Ok(Some(module))
+        Ok(module)
     }
 
     /// What the system knows of the job's module file; none where there is no such file.
     pub fn metadata(&self, name: &JobName) -> Option<fs::Metadata> {
-        fs::metadata(self.folder.join(format!("{name}.wasm"))).ok()
+        fs::metadata(self.file(name)).ok()
     }
 
     /// An unknown job, with where it was looked for if that is not there at all.

@@ -33,14 +33,17 @@ use sha2::Sha256;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 /// Notices that wait for a receiver which does not answer.
 const WAITING_MAX: usize = 1_000;
+/// Notices that are posted, or tried again, at a time: one that is never taken keeps none of the others.
+const UNDER_WAY_MAX: usize = 32;
 /// How long one post may take.
 const POST_TIME: Duration = Duration::from_secs(10);
 /// The wait after the first post that failed; doubled after each.
@@ -88,6 +91,15 @@ impl Notices {
 pub struct Notifier {
     waiting: Receiver<Stamped>,
     missed: Arc<AtomicU64>,
+    webhook: Arc<Webhook>,
+    /// Each with how many it says were missed before it.
+    under_way: JoinSet<(Delivery, u64)>,
+}
+
+/// Where notices are posted.
+struct Webhook {
+    /// Whether the last post was not taken.
+    is_failing: AtomicBool,
     url: http::Uri,
     secret: SecretSlice<u8>,
     host: String,
@@ -127,54 +139,86 @@ pub fn notifier(settings: &NotifySettings, host: &str) -> io::Result<(Notices, N
         .enable_http1()
         .build();
     let notices = Notices { on: settings.on.clone(), waiting: sender, missed: Arc::clone(&missed) };
-    let notifier = Notifier {
-        waiting: receiver,
-        missed,
+    let webhook = Webhook {
+        is_failing: AtomicBool::new(false),
         url: settings.webhook.clone(),
         secret: settings.secret.clone(),
         host: host.to_owned(),
-        client: Client::builder(TokioExecutor::new()).build(connector),
+        // A connection for each post: notices are rare, and one that was kept has mostly been closed by the other side.
+        client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector),
     };
-    Ok((notices, notifier))
+    Ok((
+        notices,
+        Notifier { waiting: receiver, missed, webhook: Arc::new(webhook), under_way: JoinSet::new() },
+    ))
 }
 
 impl Notifier {
-    /// Posts one notice after the other, until nobody can make one any more or the receiver wants none.
+    /// Posts notices, until nobody can make one any more or the receiver wants none. One that is not taken is tried again
+    /// beside the others.
     pub async fn run(mut self) {
-        while let Some(stamped) = self.waiting.recv().await {
-            let missed = self.missed.swap(0, Ordering::Relaxed);
-            let id = format!("msg_{}", Uuid::now_v7().simple());
-            let mut body = stamped.to_json();
-            body["host"] = json!(self.host);
-            if missed > 0 {
-                body["missed"] = json!(missed);
-            }
-            match self.deliver(&id, Bytes::from(body.to_string())).await {
-                Delivery::Taken => {}
-                Delivery::GivenUp => {
-                    self.missed.fetch_add(missed + 1, Ordering::Relaxed);
-                }
-                Delivery::Unwanted => {
-                    tracing::error!(
-                        "the webhook answers 410 Gone: no notice is posted until the host starts again"
-                    );
-                    return;
-                }
+        loop {
+            tokio::select! {
+                Some(ended) = self.under_way.join_next() => match ended {
+                    Ok((Delivery::Taken, _)) | Err(_) => {}
+                    Ok((Delivery::GivenUp, missed)) => {
+                        self.missed.fetch_add(missed + 1, Ordering::Relaxed);
+                    }
+                    Ok((Delivery::Unwanted, _)) => {
+                        tracing::error!("the webhook answers 410 Gone: no notice is posted until the host starts again");
+                        return;
+                    }
+                },
+                stamped = self.waiting.recv(), if self.under_way.len() < UNDER_WAY_MAX => match stamped {
+                    Some(stamped) => {
+                        let missed = self.missed.swap(0, Ordering::Relaxed);
+                        let (id, body) = self.webhook.notice(&stamped, missed);
+                        let webhook = Arc::clone(&self.webhook);
+                        self.under_way.spawn(async move { (webhook.deliver(&id, body).await, missed) });
+                    }
+                    None => return,
+                },
             }
         }
+    }
+}
+
+impl Drop for Notifier {
+    /// With the host, however it ends: nothing is kept of what was not posted.
+    fn drop(&mut self) {
+        let count = self.under_way.len() + self.waiting.len();
+        if count > 0 {
+            tracing::warn!(count, "some notices were not posted, and are gone");
+        }
+    }
+}
+
+impl Webhook {
+    fn notice(&self, stamped: &Stamped, missed: u64) -> (String, Bytes) {
+        let mut body = stamped.to_json();
+        body["host"] = json!(self.host);
+        if missed > 0 {
+            body["missed"] = json!(missed);
+        }
+        (format!("msg_{}", Uuid::now_v7().simple()), Bytes::from(body.to_string()))
     }
 
     async fn deliver(&self, id: &str, body: Bytes) -> Delivery {
         let mut wait = FIRST_WAIT;
         for post in 1..=POSTS_MAX {
             let problem = match timeout(POST_TIME, self.post(id, body.clone())).await {
-                Ok(Posted::Taken) => return Delivery::Taken,
+                Ok(Posted::Taken) => {
+                    if self.is_failing.swap(false, Ordering::Relaxed) {
+                        tracing::warn!("the webhook takes notices again");
+                    }
+                    return Delivery::Taken;
+                }
                 Ok(Posted::Unwanted) => return Delivery::Unwanted,
                 Ok(Posted::NotTaken(problem)) => problem,
                 Err(_) => format!("no answer within {} s", POST_TIME.as_secs()),
             };
             // The first one is for whoever looks at the log now; the rest say nothing new.
-            if post == 1 {
+            if !self.is_failing.swap(true, Ordering::Relaxed) {
                 tracing::warn!(problem, "posting a notice to the webhook failed, trying again");
             }
             if post == POSTS_MAX {
@@ -240,7 +284,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 impl fmt::Debug for Notifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A webhook's URL is often a secret itself: its path, its query, a user in it.
-        f.debug_struct("Notifier").field("webhook", &self.url.host()).finish_non_exhaustive()
+        f.debug_struct("Notifier").field("webhook", &self.webhook.url.host()).finish_non_exhaustive()
     }
 }
 

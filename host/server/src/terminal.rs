@@ -10,7 +10,12 @@ use mainworker_domain::event::{Level, LogLine, Progress};
 use rustix::termios::tcgetwinsize;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+/// Lines of a service's log that wait for whoever reads them: some hundred kilobytes.
+const LOG_LINES_WAITING_MAX: usize = 2_000;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default();
@@ -18,17 +23,28 @@ const WARN: Style = AnsiColor::Yellow.on_default();
 const QUIET: Style = Style::new().dimmed();
 
 /// Sends the host's own diagnostics to stderr: warnings, or what `MAINWORKER_LOG` says (`info`, `mainworker_sandbox=debug`).
-pub fn start_diagnostics() {
+///
+/// A service never waits for whoever reads them: lines beyond a bound that nobody has read are dropped. What
+/// it answers with has to be kept until the process ends, and writes out what is left.
+pub fn start_diagnostics(is_service: bool) -> Option<WorkerGuard> {
+    let (writer, guard) = if is_service {
+        let lines = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LOG_LINES_WAITING_MAX);
+        let (writer, guard) = lines.finish(io::stderr());
+        (BoxMakeWriter::new(writer), Some(guard))
+    } else {
+        (BoxMakeWriter::new(io::stderr), None)
+    };
     let filter = EnvFilter::try_from_env("MAINWORKER_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         // It would say on stderr that stderr cannot be written, and panic where it says so: a full disk with the log on it.
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .try_init();
     // A second start in one process, as in tests, changes nothing.
     drop(started);
+    guard
 }
 
 /// Prints a text and a line end to stdout. A reader that went away is not an error.
@@ -48,6 +64,19 @@ pub fn print_part(text: &str) -> Result<bool, Failure> {
     // Programs get every byte; a terminal would obey some.
     let text = if stdout.is_terminal() { printable(text) } else { Cow::Borrowed(text) };
     write_line(stdout, &text)
+}
+
+/// The same for JSON, which stays JSON on a terminal too: what that would obey is written as JSON escapes it.
+///
+/// # Errors
+/// As for [`print()`].
+pub fn print_json(json: &str) -> Result<(), Failure> {
+    write_line(io::stdout().lock(), &json_for_stdout(json)).map(drop)
+}
+
+/// JSON as [`print_json`] prints it, to be part of more.
+pub fn json_for_stdout(json: &str) -> Cow<'_, str> {
+    if io::stdout().is_terminal() { printable_json(json) } else { Cow::Borrowed(json) }
 }
 
 /// The same for text that this program coloured. Colours stay away where nobody sees them; what comes from elsewhere must
@@ -91,7 +120,7 @@ pub fn print_failure(failure: &Failure) {
 
 /// Prints an error in its parts, each on its own line.
 pub fn print_error(code: &str, message: &str, pointer: Option<&str>, hint: Option<&str>) {
-    let mut text = format!("{ERROR}error[{code}]{ERROR:#}: {}", printable_message(message));
+    let mut text = format!("{ERROR}error[{}]{ERROR:#}: {}", printable_line(code), printable_message(message));
     if let Some(pointer) = pointer {
         text.push_str(&format!("\n  at {}", printable_line(if pointer.is_empty() { "/" } else { pointer })));
     }
@@ -125,10 +154,25 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown.collect())
 }
 
+/// Such characters stand only in strings of JSON, which may hold them escaped as well.
+fn printable_json(json: &str) -> Cow<'_, str> {
+    if !json.contains(|c| is_obeyed(c) && c != '\n') {
+        return Cow::Borrowed(json);
+    }
+    let escaped = json.chars().map(|c| match c {
+        c if is_obeyed(c) && c != '\n' => {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }
+        c => c.to_string(),
+    });
+    Cow::Owned(escaped.collect())
+}
+
 /// Control characters, and those that turn or hide the text around them.
 fn is_obeyed(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A log line as people read it, coloured by its level.
@@ -206,5 +250,13 @@ mod tests {
         assert_eq!(printable("a\u{202e}b\u{9b}c"), "a\\u{202e}b\\u{9b}c");
         assert_eq!(printable_line("x\nerror[fake]: y"), "x\\u{a}error[fake]: y");
         assert_eq!(printable_message("x\nerror[fake]: y"), "x\n  error[fake]: y");
+    }
+
+    #[test]
+    fn json_stays_the_same_json() {
+        let json = serde_json::json!({ "text": "a\u{202e}b\u{9b}c\u{feff}ä\n" }).to_string();
+        let shown = printable_json(&json);
+        assert_eq!(shown, r#"{"text":"a\u202eb\u009bc\ufeffä\n"}"#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).ok(), serde_json::from_str(&json).ok());
     }
 }

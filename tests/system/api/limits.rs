@@ -4,6 +4,10 @@ use super::{echo, shown};
 use crate::host::TestHost;
 use crate::serving::ALL_ROLES;
 use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// Longer than any client is waited for.
+const PATIENCE: Duration = Duration::from_secs(100);
 
 #[test]
 fn a_connection_is_kept() {
@@ -35,8 +39,12 @@ fn a_client_that_sends_its_headers_letter_by_letter_is_given_up() {
     let serving = host.serve(ALL_ROLES);
     let http = serving.http();
     let mut slow = http.connect();
-    slow.send(b"GET /healthz HTTP/1.1\r\nHost");
-    assert!(slow.is_closed(), "it was answered");
+    let begun = Instant::now();
+    slow.send(b"GET /healthz HTTP/1.1\r\nx-slow: ");
+    while !slow.closes_within(Duration::from_millis(200)) {
+        assert!(begun.elapsed() < PATIENCE, "letters keep it open");
+        slow.send(b"x");
+    }
     http.get("/healthz").is(200);
     serving.stop();
 }
@@ -46,15 +54,27 @@ fn headers_and_lines_have_a_size() {
     let host = TestHost::new();
     let serving = host.serve(ALL_ROLES);
     let http = serving.http();
-    let long = "x".repeat(33 << 10);
+    let (long, endless) = ("x".repeat(33 << 10), "x".repeat(2 << 20));
     for request in [
         format!("GET /v1/tasks?label={long} HTTP/1.1\r\nhost: x\r\n\r\n"),
         format!("GET /v1/tasks HTTP/1.1\r\nhost: x\r\nx-long: {long}\r\n\r\n"),
         format!("GET /v1/tasks HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(200)),
+        // Whoever is not at the end of it when it is refused sees the answer as well.
+        format!("GET /v1/tasks HTTP/1.1\r\nhost: x\r\nx-long: {endless}"),
+        format!("GET /{endless}"),
     ] {
         let mut connection = http.connect();
         connection.send(request.as_bytes());
-        connection.answer().is(431);
+        let answer = connection.answer();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(shown(&answer.is_problem(431, "headers_too_large")), @"
+            431 headers_too_large
+              the line and the headers of the request are too large, expected at most 32768 bytes and 100 headers
+              hint: shorten the query, and leave out headers and cookies that the host does not need
+            ");
+        }
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(connection.is_closed());
     }
     http.get("/healthz").is(200);
     serving.stop();
@@ -65,10 +85,54 @@ fn what_is_no_http_is_refused() {
     let host = TestHost::new();
     let serving = host.serve(ALL_ROLES);
     let http = serving.http();
-    for request in ["\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\ncontent-length: x\r\n\r\n"] {
+    for request in [
+        &b"\0\0\0\0\r\n\r\n"[..],
+        b"GET\r\n\r\n",
+        b"GET / HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        b"POST / HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+        // The first bytes of TLS.
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ] {
         let mut connection = http.connect();
-        connection.send(request.as_bytes());
-        connection.answer().is(400);
+        connection.send(request);
+        let answer = connection.answer();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(shown(&answer.is_problem(400, "malformed_request")), @"
+            400 malformed_request
+              the request cannot be read: its line or a header is not HTTP/1.1
+              hint: send HTTP/1.1 without TLS; a client library does, `curl --verbose` shows what is sent
+            ");
+        }
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(connection.is_closed());
+    }
+    serving.stop();
+}
+
+/// What was asked for before on the connection is answered as if nothing came after it.
+#[test]
+fn only_what_cannot_be_read_is_refused() {
+    let host = TestHost::new();
+    let serving = host.serve(ALL_ROLES);
+    let http = serving.http();
+    let good = http.head("GET", "/v1/jobs", &[], 0);
+    let alone = http.get("/v1/jobs").is(200).json();
+    for is_at_once in [false, true] {
+        let mut connection = http.connect();
+        for _ in 0..3 {
+            connection.send(&good);
+            if !is_at_once {
+                assert_eq!(connection.answer().is(200).json(), alone);
+            }
+        }
+        connection.send(b"GET / HTTP/9\r\n\r\n");
+        if is_at_once {
+            for _ in 0..3 {
+                assert_eq!(connection.answer().is(200).json(), alone);
+            }
+        }
+        connection.answer().is_problem(400, "malformed_request");
         assert!(connection.is_closed());
     }
     serving.stop();

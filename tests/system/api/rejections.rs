@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 /// A world with `echo`, with `typed` which takes `{"probe": TEXT}` and needs a key, and with `nightly` which only the
 /// scheduler may ask for.
-fn world() -> TestHost {
+pub(super) fn world() -> TestHost {
     let host = TestHost::new();
     let module = |name: &str, source: &str| {
         let manifest = json!({
@@ -40,7 +40,7 @@ fn world() -> TestHost {
 
 /// How many tasks there are.
 #[track_caller]
-fn count(http: &Http) -> usize {
+pub(super) fn count(http: &Http) -> usize {
     http.get("/v1/tasks").is(200).json()["tasks"].as_array().expect("a list").len()
 }
 

@@ -70,9 +70,10 @@ impl Rows {
             && let Some(holder) = self.holder(&task.job, &unique.key)
         {
             let (task_id, state) = (holder.accepted.id, holder.life.state);
+            let own = holder.accepted.source == task.source;
             match (unique.policy, lifecycle::cancel(&holder.life)) {
                 (UniquePolicy::Existing, _) => return Ok(Enqueued { id: task_id, how: How::Existing }),
-                (UniquePolicy::Replace, Ok(Cancel::Now(transition))) => {
+                (UniquePolicy::Replace, Ok(Cancel::Now(transition))) if own => {
                     replaced = Some((task_id, transition));
                 }
                 (UniquePolicy::Reject | UniquePolicy::Replace, _) => {

@@ -5,7 +5,7 @@ use super::sql::Sql;
 use crate::store::StoreError;
 use mainworker_domain::task_id::TaskId;
 use rusqlite::{Error, ErrorCode};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why a verb did not work. Its transaction is rolled back.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) enum Failure {
     IdTaken(TaskId),
     /// A statement was asked for while it was in use: a mistake of this program.
     InUse(Sql),
+    /// The database is not where it was opened: nobody would find again what is written to it.
+    Moved(PathBuf),
     /// The store is closed, or its writer is gone.
     Closed,
 }
@@ -34,6 +36,12 @@ impl Failure {
             }
             Self::InUse(sql) => {
                 StoreError::Failed { doing, problem: format!("`{}` is in use already", sql.text()) }
+            }
+            Self::Moved(path) => {
+                let path = path.display();
+                let problem =
+                    format!("`{path}` is gone or another file now, expected the one that was opened");
+                StoreError::Failed { doing, problem }
             }
             Self::Closed => StoreError::Closed { doing },
         }

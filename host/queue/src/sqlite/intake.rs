@@ -25,11 +25,19 @@ enum Plan {
     Add { life: Task, replaced: Option<TaskId> },
 }
 
+/// The task that holds a unique key.
+struct Holder {
+    id: TaskId,
+    life: Task,
+    /// Whether the one who asks for another asked for it, too.
+    own: bool,
+}
+
 /// What the earlier tasks of a batch have changed that the later ones see.
 #[derive(Default)]
 struct Earlier<'e> {
     known: HashMap<(&'e str, &'e str), (TaskId, [u8; 32])>,
-    holders: HashMap<(&'e JobName, &'e str), (TaskId, Task)>,
+    holders: HashMap<(&'e JobName, &'e str), (TaskId, Task, &'e str)>,
 }
 
 impl Writing<'_, '_> {
@@ -77,7 +85,7 @@ impl Writing<'_, '_> {
                     earlier.known.insert((&task.source, key), (task.id, *fingerprint));
                 }
                 if let Some(Unique { key, .. }) = &task.unique {
-                    earlier.holders.insert((&task.job, key), (task.id, *life));
+                    earlier.holders.insert((&task.job, key), (task.id, *life, &task.source));
                 }
             }
             plans.push(plan);
@@ -105,13 +113,13 @@ impl Writing<'_, '_> {
 
         let mut replaced = None;
         if let Some(unique) = &task.unique
-            && let Some((task_id, life)) = self.holder_of(task, unique, earlier)?
+            && let Some(Holder { id: task_id, life, own }) = self.holder_of(task, unique, earlier)?
         {
             match (unique.policy, lifecycle::cancel(&life)) {
                 (UniquePolicy::Existing, _) => {
                     return Ok(Ok(Plan::Answer(Enqueued { id: task_id, how: How::Existing })));
                 }
-                (UniquePolicy::Replace, Ok(Cancel::Now(_))) => replaced = Some(task_id),
+                (UniquePolicy::Replace, Ok(Cancel::Now(_))) if own => replaced = Some(task_id),
                 (UniquePolicy::Reject | UniquePolicy::Replace, _) => {
                     return Ok(Err(EnqueueRefusal::UniqueConflict { task_id, state: life.state }));
                 }
@@ -150,12 +158,14 @@ impl Writing<'_, '_> {
         task: &NewTask,
         unique: &Unique,
         earlier: &Earlier<'_>,
-    ) -> Result<Option<(TaskId, Task)>, Failure> {
-        if let Some(&holder) = earlier.holders.get(&(&task.job, unique.key.as_str())) {
-            return Ok(Some(holder));
+    ) -> Result<Option<Holder>, Failure> {
+        if let Some((id, life, source)) = earlier.holders.get(&(&task.job, unique.key.as_str())) {
+            return Ok(Some(Holder { id: *id, life: *life, own: *source == task.source }));
         }
         let Some(job) = self.known.job_id(&task.job) else { return Ok(None) };
-        Ok(self.holder(job, &unique.key)?.map(|row| (row.id, row.life)))
+        let source = self.known.sources.id(&task.source);
+        let holder = self.holder(job, &unique.key)?;
+        Ok(holder.map(|row| Holder { id: row.id, life: row.life, own: source == Some(row.source) }))
     }
 
     fn carry_out(&mut self, task: &NewTask, plan: Plan, now: Timestamp) -> Result<Enqueued, Failure> {

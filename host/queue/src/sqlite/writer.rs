@@ -12,7 +12,10 @@ use super::session::Session;
 use super::sql;
 use crate::store::StoreError;
 use rusqlite::Connection;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::thread::{Builder, JoinHandle};
 use tokio::sync::{mpsc, oneshot};
 
@@ -77,7 +80,8 @@ impl Writer {
     pub(super) fn start(connection: Connection, known: Known) -> std::io::Result<Self> {
         let (requests, waiting) = mpsc::channel(WAITING_MAX);
         let thread = Builder::new().name("store".to_owned()).spawn(move || {
-            let run = AssertUnwindSafe(|| run(&Session::new(&connection), known, waiting));
+            let place = Place::of(&connection);
+            let run = AssertUnwindSafe(|| run(&Session::new(&connection), known, waiting, &place));
             if catch_unwind(run).is_err() {
                 tracing::error!("the writer of the store panicked; the store is closed");
             }
@@ -113,7 +117,7 @@ impl Writer {
     }
 }
 
-fn run(session: &Session<'_>, known: Known, mut waiting: mpsc::Receiver<Box<dyn Work>>) {
+fn run(session: &Session<'_>, known: Known, mut waiting: mpsc::Receiver<Box<dyn Work>>, place: &Place) {
     let mut known = Some(known);
     let mut checkpoints = Checkpoints::default();
     let mut group = Vec::new();
@@ -127,21 +131,26 @@ fn run(session: &Session<'_>, known: Known, mut waiting: mpsc::Receiver<Box<dyn 
             tasks = tasks.saturating_add(next.tasks());
             group.push(next);
         }
-        write_group(session, &mut known, &mut group);
+        write_group(session, &mut known, &mut group, place);
         checkpoints.after_group(session, waiting.is_empty());
     }
     Checkpoints::at_end(session);
 }
 
-fn write_group(session: &Session<'_>, known: &mut Option<Known>, group: &mut Vec<Box<dyn Work>>) {
-    match write(session, known, group) {
+fn write_group(
+    session: &Session<'_>,
+    known: &mut Option<Known>,
+    group: &mut Vec<Box<dyn Work>>,
+    place: &Place,
+) {
+    match write(session, known, group, place) {
         Ok(()) => group.drain(..).for_each(|work| work.answer(Ok(()))),
         Err(failure) if group.len() == 1 => {
             group.drain(..).for_each(|work| work.answer(Err(&failure)));
         }
         Err(_) => {
             for mut work in group.drain(..) {
-                match write(session, known, std::slice::from_mut(&mut work)) {
+                match write(session, known, std::slice::from_mut(&mut work), place) {
                     Ok(()) => work.answer(Ok(())),
                     Err(failure) => work.answer(Err(&failure)),
                 }
@@ -150,12 +159,36 @@ fn write_group(session: &Session<'_>, known: &mut Option<Known>, group: &mut Vec
     }
 }
 
+/// Where the database was opened: its path, its device and its number there. None in memory.
+struct Place(Option<(PathBuf, (u64, u64))>);
+
+impl Place {
+    fn of(connection: &Connection) -> Self {
+        let path = connection.path().filter(|path| !path.is_empty()).map(PathBuf::from);
+        Self(path.and_then(|path| Some((path.clone(), file_id(&path)?))))
+    }
+
+    /// A folder that is taken away takes nothing from a file that is open: all that is written would go with it at the end.
+    fn check(&self) -> Result<(), Failure> {
+        match &self.0 {
+            Some((path, id)) if file_id(path) != Some(*id) => Err(Failure::Moved(path.clone())),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn file_id(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
 /// Does all of it in one transaction, or nothing.
 fn write(
     session: &Session<'_>,
     known: &mut Option<Known>,
     group: &mut [Box<dyn Work>],
+    place: &Place,
 ) -> Result<(), Failure> {
+    place.check()?;
     let written = write_all(session, known, group);
     if written.is_err() {
         // It may be changed, so it is read anew.

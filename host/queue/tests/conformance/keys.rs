@@ -19,6 +19,7 @@ on_each_store! {
     a_task_that_ended_holds_no_unique_key
     replace_takes_the_place_of_a_queued_task
     replace_yields_to_a_running_task
+    replace_leaves_the_task_of_another_source
     existing_is_the_task_that_is_there
 }
 
@@ -133,4 +134,17 @@ async fn existing_is_the_task_that_is_there(store: &Harness<'_, impl Store>) {
     store.claim_one(at(2)).await;
     assert_eq!(store.enqueue([sole(3, UniquePolicy::Existing)], at(3)).await, existing);
     assert_eq!(store.store.task(id(3)).await, Ok(None));
+}
+
+async fn replace_leaves_the_task_of_another_source(store: &Harness<'_, impl Store>) {
+    store.enqueue([sole(1, UniquePolicy::Reject)], NOW).await;
+    let others = |number| NewTask { source: "other".to_owned(), ..sole(number, UniquePolicy::Replace) };
+    refused_by(store, others(2), id(1), State::Queued).await;
+    assert_eq!(store.state(id(1)).await, State::Queued);
+
+    // In one batch as well.
+    let batch = [NewTask { unique: unique("v", UniquePolicy::Reject), ..new_task(3) }, others(4)];
+    let batch = batch.map(|task| NewTask { unique: unique("v", UniquePolicy::Replace), ..task });
+    let refusal = EnqueueRefusal::UniqueConflict { task_id: id(3), state: State::Queued };
+    assert_eq!(store.refused(ask(batch, NOW)).await, (1, refusal));
 }

@@ -1,8 +1,9 @@
 //! What is in the folder and is not a store of this program, or is one no more: it is named and left as it is.
 
 use crate::audit::audit;
-use crate::support::{Harness, NOW, block_on, id, new_folder, new_task};
+use crate::support::{Harness, NOW, ask, block_on, id, new_folder, new_task};
 use mainworker_queue::sqlite::{OpenError, SqliteStore};
+use mainworker_queue::store::Store;
 use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -187,4 +188,27 @@ fn closing_leaves_one_file_and_nothing_to_recover() {
         fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     files.sort();
     assert_eq!(files, ["host.lock", "queue.sqlite3"]);
+}
+
+/// Whatever is written to a file that nobody finds again is lost with the process.
+#[test]
+fn nothing_is_taken_once_the_database_is_gone_from_where_it_was() {
+    let (folder, aside) = (new_folder(), new_folder());
+    let store = SqliteStore::open(folder.path(), NOW).unwrap();
+    let harness = Harness::new(&store);
+    let (here, there) = (database(folder.path()), aside.path().join("elsewhere"));
+    let refused = || {
+        let refused = block_on(store.enqueue(ask([new_task(2)], NOW))).unwrap_err().to_string();
+        assert!(refused.contains("expected the one that was opened"), "{refused}");
+    };
+    block_on(harness.enqueue([new_task(1)], NOW));
+    fs::rename(&here, &there).unwrap();
+    refused();
+    fs::write(&here, "another file").unwrap();
+    refused();
+    // Nothing was lost of what was taken before, and it goes on when the file is back.
+    fs::rename(&there, &here).unwrap();
+    block_on(harness.enqueue([new_task(3)], NOW));
+    assert_eq!(block_on(store.task(id(2))), Ok(None));
+    assert_eq!(block_on(harness.claim_ids(NOW)), [id(1), id(3)]);
 }

@@ -9,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, getrlimit};
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,13 +35,20 @@ pub(super) struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
-            connections_max: CONNECTIONS_MAX,
+            connections_max: connections_max(getrlimit(Resource::Nofile).current),
             header_bytes_max: HEADER_BYTES_MAX,
             header_read: HEADER_READ,
             write_stall: WRITE_STALL,
             stop: STOP,
         }
     }
+}
+
+/// Connections beside which there are file descriptors for what attempts and the store open, of as many as the process may
+/// have; none says that there is no bound.
+fn connections_max(descriptors: Option<u64>) -> usize {
+    let half = descriptors.map_or(usize::MAX, |count| usize::try_from(count / 2).unwrap_or(usize::MAX));
+    CONNECTIONS_MAX.min(half).max(1)
 }
 
 /// Serves `router` until `stopping` is true; then takes no more connections, lets requests under way end, and drops what is
@@ -54,6 +62,8 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
+        // Whoever has sent all of its request may say so, and is answered all the same.
+        .half_close(true)
         .header_read_timeout(bounds.header_read)
         .max_header_size(bounds.header_bytes_max)
         .max_buf_size(BUFFER_BYTES_MAX);
@@ -177,6 +187,26 @@ mod tests {
                 let answer = read_until(&mut client, "hello");
                 assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
             }
+        });
+        asked.await.unwrap();
+    }
+
+    #[test]
+    fn half_of_all_descriptors_are_for_others() {
+        assert_eq!(connections_max(None), CONNECTIONS_MAX);
+        assert_eq!(connections_max(Some(1 << 20)), CONNECTIONS_MAX);
+        assert_eq!((connections_max(Some(100)), connections_max(Some(0))), (50, 1));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_says_that_it_has_sent_all_is_answered() {
+        let served = serve_with(hello(), Bounds::default()).await;
+        let asked = spawn_blocking(move || {
+            let mut client = connect(served.address);
+            client.write_all(REQUEST).unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            let answer = read_until(&mut client, "hello");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         });
         asked.await.unwrap();
     }

@@ -11,7 +11,7 @@ use axum::response::sse::Event as Sent;
 use http::Uri;
 use mainworker_domain::event::Event;
 use mainworker_domain::job_name::JobName;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::broadcast::Receiver;
@@ -96,7 +96,7 @@ fn missed(count: u64) -> Sent {
 impl Told {
     fn tell(&self, stamped: &Stamped, events: &mut VecDeque<Sent>) {
         if self.wants(&stamped.event) {
-            events.push_back(event(stamped.event.kind(), &data(stamped)));
+            events.push_back(event(stamped.event.kind(), &stamped.to_json()));
         }
     }
 
@@ -118,50 +118,6 @@ fn job_of(event: &Event) -> Option<&str> {
         Event::Paused { job, .. } => job.as_ref().map(JobName::as_str),
         Event::AttemptSaid { .. } | Event::HostError { .. } => None,
     }
-}
-
-fn data(Stamped { at, event }: &Stamped) -> Value {
-    let mut data = match event {
-        Event::EnvelopeRejected { code, detail, job, source } => {
-            json!({ "code": code, "detail": detail, "job": job, "source": source })
-        }
-        Event::TaskEnqueued { task_id, job, source } => {
-            json!({ "taskId": task_id.to_string(), "job": job.as_str(), "source": source })
-        }
-        Event::TaskDropped { task_id, parent_job, parent, problem } => json!({
-            "taskId": task_id.to_string(), "job": parent_job.as_str(), "parent": parent.to_string(), "problem": problem,
-        }),
-        Event::AttemptStarted { task_id, job, attempt } => {
-            json!({ "taskId": task_id.to_string(), "job": job.as_str(), "attempt": attempt })
-        }
-        Event::AttemptSaid { task_id } => json!({ "taskId": task_id.to_string() }),
-        Event::AttemptEnded {
-            task_id,
-            job,
-            attempt,
-            outcome,
-            code,
-            message,
-            wait_ms,
-            run_ms,
-            state,
-            reason,
-        } => json!({
-            "taskId": task_id.to_string(), "job": job.as_str(), "attempt": attempt, "outcome": outcome.as_str(),
-            "code": code, "message": message, "waitMs": wait_ms, "runMs": run_ms,
-            "state": state.as_str(), "reason": reason.sentence(),
-        }),
-        Event::TaskChanged { task_id, job, state, reason } => json!({
-            "taskId": task_id.to_string(), "job": job.as_str(), "state": state.as_str(), "reason": reason.sentence(),
-        }),
-        Event::Paused { job, paused } => {
-            json!({ "job": job.as_ref().map(JobName::as_str), "paused": paused })
-        }
-        Event::HostError { code, message } => json!({ "code": code, "message": message }),
-    };
-    data["kind"] = json!(event.kind());
-    data["at"] = json!(at.to_string());
-    data
 }
 
 #[cfg(test)]
@@ -215,7 +171,7 @@ mod tests {
         assert_eq!(kinds, KINDS);
         for event in events() {
             let stamped = Stamped { at: Timestamp::from_ms(1_500), event };
-            let data = data(&stamped);
+            let data = stamped.to_json();
             assert_eq!(data["kind"], stamped.event.kind());
             assert_eq!(data["at"], "1970-01-01T00:00:01.500Z");
         }
@@ -224,7 +180,7 @@ mod tests {
     #[test]
     fn the_end_of_an_attempt_says_what_follows() {
         let event = events().remove(5);
-        let data = data(&Stamped { at: Timestamp::MIN, event });
+        let data = Stamped { at: Timestamp::MIN, event }.to_json();
         assert_eq!(
             data,
             json!({

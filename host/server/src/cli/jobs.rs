@@ -88,7 +88,7 @@ fn list(host: &HostArgs, as_json: bool) -> Result<ExitCode, Failure> {
                 })
             })
             .collect();
-        terminal::print(&json!(rows).to_string())?;
+        terminal::print_json(&json!(rows).to_string())?;
         return Ok(exit);
     }
     let mut table = Table::new();
@@ -135,7 +135,7 @@ fn show(name: &str, host: &HostArgs, as_json: bool) -> Result<ExitCode, Failure>
             }),
             Err(refusal) => json!({ "refused": { "code": refusal.code(), "message": refusal.to_string() } }),
         };
-        terminal::print(&shown.to_string())?;
+        terminal::print_json(&shown.to_string())?;
         return Ok(ExitCode::Completed);
     }
     terminal::print(&describe(&module))?;

@@ -81,7 +81,7 @@ async fn follow(client: &Client, args: &LogArgs) -> Result<(), Failure> {
             Followed::End(end) => {
                 let outcome = end.outcome.filter(|outcome| *outcome != end.state);
                 let outcome = outcome.map(|outcome| format!(": {outcome}")).unwrap_or_default();
-                terminal::note(&format!("the task is {}{outcome}", end.state));
+                terminal::note(&terminal::printable_line(&format!("the task is {}{outcome}", end.state)));
                 true
             }
         };

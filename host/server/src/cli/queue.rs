@@ -233,7 +233,7 @@ fn print_ended(task: &Task, as_json: bool) -> Result<ExitCode, Failure> {
     if as_json {
         print_json(task)?;
     } else if let Some(result) = &task.result {
-        terminal::print(result.get())?;
+        terminal::print_json(result.get())?;
     }
     Ok(exit_of(task))
 }

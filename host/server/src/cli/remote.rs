@@ -80,9 +80,11 @@ pub(super) fn print_json(answer: &impl Serialize) -> Result<(), Failure> {
     terminal::print(&json(answer)?)
 }
 
-/// An answer as JSON.
+/// An answer as JSON, for stdout.
 pub(super) fn json(answer: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string(answer).map_err(|error| Failure::host(format!("writing the answer: {error}")))
+    let json = serde_json::to_string(answer);
+    json.map(|json| terminal::json_for_stdout(&json).into_owned())
+        .map_err(|error| Failure::host(format!("writing the answer: {error}")))
 }
 
 impl From<ClientError> for Failure {

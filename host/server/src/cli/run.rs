@@ -240,7 +240,7 @@ fn print_attempt(args: &RunArgs, known: Known, attempt: AttemptReport) -> Result
     if args.json {
         print_json(&report)?;
     } else if let Some(result) = &report.result {
-        terminal::print(result.get())?;
+        terminal::print_json(result.get())?;
     }
     Ok(ExitCode::of(outcome))
 }
@@ -273,5 +273,5 @@ fn summary(job: &str, outcome: Outcome, usage: &Usage, asked: usize) -> String {
 fn print_json(report: &Report) -> Result<(), Failure> {
     let json = serde_json::to_string(report)
         .map_err(|error| Failure::host(format!("writing the report: {error}")))?;
-    terminal::print(&json)
+    terminal::print_json(&json)
 }

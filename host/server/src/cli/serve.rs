@@ -14,7 +14,8 @@ use mainworker_domain::quantity::format_ms;
 use mainworker_queue::store::Store;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -22,6 +23,9 @@ use tokio::sync::{Notify, watch};
 
 /// Where it listens unless it is told: reached from this machine alone.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// How long what is said at the end may take.
+const SAY_WAIT: Duration = Duration::from_millis(200);
 
 /// Takes tasks over HTTP, keeps them in the data folder and runs them until it is asked to stop (SIGTERM, SIGINT or SIGHUP). Then it
 /// begins no more, waits for those that run, hands the rest back to the queue and ends. Asked twice, it ends at once, and the
@@ -71,32 +75,27 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
     let grace_ms = settings.server.stop_grace_ms;
     let grace = Duration::from_millis(grace_ms);
     let folder = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
-    for failure in settings.unusable(folder.path()) {
-        tracing::warn!(
-            problem = failure.message,
-            hint = failure.hint,
-            "what the settings name cannot be used"
-        );
+    let (unusable, closed) = (settings.unusable(folder.path()), settings.closed());
+    let running = Running::start(settings, folder, data_dir).await?;
+    for Failure { message, hint, .. } in unusable {
+        tracing::warn!(problem = message, hint, "what the settings name cannot be used");
     }
-    if let Some(closed) = settings.closed() {
+    if let Some(closed) = closed {
         tracing::warn!("{closed}");
     }
-    let running = Running::start(settings, folder, data_dir).await?;
     warn_of_pauses(&running).await;
     let (stop_api, api_stops) = watch::channel(false);
     let serving = tokio::spawn(api::serve(listener, Arc::clone(&running.host), api_stops));
     terminal::print(&format!("listening on http://{address}"))?;
 
     asked_to_stop.notified().await;
-    terminal::note("stopping: no more attempts begin, those that run may end");
+    say("stopping: no more attempts begin, those that run may end".to_owned());
     let interrupted = running.drain(grace).await;
     if interrupted > 0 {
         let attempts =
             if interrupted == 1 { "1 attempt was" } else { &format!("{interrupted} attempts were") };
-        terminal::note(&format!(
-            "stopping: {attempts} interrupted after {}; the tasks are queued again",
-            format_ms(grace_ms)
-        ));
+        let after = format_ms(grace_ms);
+        say(format!("stopping: {attempts} interrupted after {after}; the tasks are queued again"));
     }
     // Nobody waits for the answer any more if the API has ended by itself.
     let _ = stop_api.send(true);
@@ -107,6 +106,18 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
         Ok(Err(error)) => Err(Failure::host(format!("serving HTTP: {error}"))),
         Err(error) => Err(Failure::host(format!("serving HTTP: {error}"))),
     }
+}
+
+/// Says something on stderr, and waits for whoever reads it no longer than they may take: a reader that has stopped must not
+/// keep the host from stopping.
+fn say(text: String) {
+    let (said, wait) = mpsc::channel();
+    thread::spawn(move || {
+        terminal::note(&text);
+        // Nobody waits for it if it took too long.
+        let _ = said.send(());
+    });
+    let _ = wait.recv_timeout(SAY_WAIT);
 }
 
 /// A pause outlives the host that was told of it, and whoever paused may have forgotten.

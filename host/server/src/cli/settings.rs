@@ -1,5 +1,6 @@
 //! `mainworker settings`: whether the settings can be used, and what they say.
 
+use crate::access::Access;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -36,7 +37,7 @@ pub(super) fn settings(command: &SettingsCommand) -> Result<ExitCode, Failure> {
         SettingsCommand::Check(args) => check(&Settings::load(args.settings.as_deref())?),
         SettingsCommand::Show(args) => {
             let settings = Settings::load(args.settings.as_deref())?;
-            terminal::print(&serde_json::to_string_pretty(&to_json(&settings)).unwrap_or_default())?;
+            terminal::print_json(&serde_json::to_string_pretty(&to_json(&settings)).unwrap_or_default())?;
             Ok(ExitCode::Completed)
         }
     }
@@ -48,6 +49,7 @@ fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     if let Some(failure) = settings.unusable(modules).into_iter().next() {
         return Err(failure);
     }
+    Access::of(&settings.server)?;
     if let Some(closed) = settings.closed() {
         terminal::note(&format!("`serve` would be closed: {closed}"));
     }

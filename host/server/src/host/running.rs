@@ -27,7 +27,7 @@ use mainworker_domain::event::Event;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_queue::dispatch::{Dispatch, DispatchOptions, OnEvent, SystemClock};
 use mainworker_queue::sqlite::{OpenError, SqliteStore};
-use mainworker_queue::store::Store;
+use mainworker_queue::store::{Store, StoreError};
 use mainworker_queue::upkeep::{Upkeep, UpkeepOptions};
 use mainworker_queue::verbs::prune::Retention;
 use mainworker_queue::verbs::rescue::Rescue;
@@ -205,6 +205,10 @@ fn not_opened(error: &OpenError) -> Failure {
     Failure::usage(code, error, hints::of_open_store(error))
 }
 
+fn store_failed(error: &StoreError) -> Failure {
+    Failure::usage("store_unavailable", error, hints::of_store(error))
+}
+
 /// Settles what a former host left running: it had the store to itself, as this one has now.
 async fn rescue_all(store: &SqliteStore, told: &OnEvent) -> Result<(), Failure> {
     loop {
@@ -213,7 +217,7 @@ async fn rescue_all(store: &SqliteStore, told: &OnEvent) -> Result<(), Failure> 
             tasks_max: RESCUED_AT_A_TIME,
             now: SystemTime::now().into(),
         };
-        let rescued = store.rescue(rescue).await.map_err(Failure::host)?;
+        let rescued = store.rescue(rescue).await.map_err(|error| store_failed(&error))?;
         for rescued in &rescued {
             let (state, reason) = (rescued.transition.next.state(), rescued.transition.reason);
             let (task_id, job) = (rescued.held.task, rescued.job.clone());

@@ -1,7 +1,6 @@
 //! Whether what the settings name can be had: `settings check` refuses what `serve` begins without and warns of.
 
 use super::Settings;
-use crate::access::Access;
 use crate::failure::Failure;
 use crate::providers::Providers;
 use std::fmt::Display;
@@ -35,7 +34,6 @@ impl Settings {
             failures.push(unusable(format!("`[configuration] files-dir`, `{}`", dir.display()), &error));
         }
         failures.extend(self.http.check().err());
-        failures.extend(Access::of(&self.server).err());
         failures
     }
 

@@ -20,7 +20,7 @@ impl Figures {
         if as_json {
             let object: Map<String, Value> =
                 self.0.iter().map(|&(name, value, _)| (name.to_owned(), json!(rounded(value)))).collect();
-            return terminal::print(&Value::Object(object).to_string());
+            return terminal::print_json(&Value::Object(object).to_string());
         }
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(["FIGURE", "VALUE", "WHAT"]);

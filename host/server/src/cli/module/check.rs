@@ -103,7 +103,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
         }
     }
     if args.json {
-        terminal::print(&verdict::to_json(&checked).to_string())?;
+        terminal::print_json(&verdict::to_json(&checked).to_string())?;
     } else {
         terminal::print(&verdict::summary(&checked))?;
     }

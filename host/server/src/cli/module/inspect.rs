@@ -29,7 +29,7 @@ pub struct InspectArgs {
 pub(super) fn inspect(args: &InspectArgs) -> Result<ExitCode, Failure> {
     let module = read_module(&args.file)?;
     if args.json {
-        terminal::print(&to_json(&module).to_string())?;
+        terminal::print_json(&to_json(&module).to_string())?;
     } else {
         terminal::print(&describe(&module))?;
     }
