@@ -29,6 +29,7 @@ pub mod outcome;
 pub mod payload_schema;
 pub mod quantity;
 pub mod rejection;
+pub mod schedule;
 pub mod table;
 pub mod task_id;
 pub mod task_options;

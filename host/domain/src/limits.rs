@@ -108,7 +108,42 @@ pub const LOSSES_UNTIL_ALONE: u32 = 2;
 /// did not run; with the usual waits they last for some hours, then somebody must be told.
 pub const MODULE_UNAVAILABLE_MAX: u32 = 20;
 
+/// Schedules of one host. Each is asked for its next run whenever one of them is due; more is a generator gone wrong.
+pub const SCHEDULES_MAX: usize = 1_000;
+/// Bytes of a file of schedules. A thousand of them with a kilobyte each.
+pub const SCHEDULE_FILE_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of one schedule as JSON: its payload and its options, and as much again for what stands around them.
+pub const SCHEDULE_BYTES_MAX: u64 = 512 << 10;
+/// Milliseconds between two runs of a schedule at the least. What must happen more often belongs into one job that stays.
+pub const RUN_EVERY_MS_MIN: u64 = SECOND;
+/// Milliseconds between two runs of an interval at the most: a leap year. A longer one is a mistake in a unit.
+pub const RUN_EVERY_MS_MAX: u64 = 366 * 24 * HOUR;
+/// Runs that a schedule can be limited to: thirty years of one a second.
+pub const RUN_TIMES_MAX: u64 = 1_000_000_000;
+/// Milliseconds that a run may be put off to spread the load: an hour, and always less than the time between two runs, so
+/// that runs begin in their order. Who wants more wants another time.
+pub const JITTER_MS_MAX: u64 = HOUR;
+/// Milliseconds that a run may be late and is still on time. A host that was restarted has not missed what fell due
+/// meanwhile.
+pub const MISSED_AFTER_MS: u64 = 60 * SECOND;
+/// Milliseconds that missed runs are caught up for, unless the schedule says otherwise: a day.
+pub const MISSED_WINDOW_MS: u64 = 24 * HOUR;
+/// Milliseconds that missed runs can be caught up for: three months, the longest that a host is off and comes back.
+pub const MISSED_WINDOW_MS_MAX: u64 = 90 * 24 * HOUR;
+/// Runs that one look at a schedule, or a backfill, can bring about. They are enqueued in one transaction, and a queue
+/// that a catch-up fills helps nobody.
+pub const OCCURRENCES_AT_ONCE_MAX: usize = 1_000;
+/// Dropped runs that are counted; of more it is only said that there are more. Counting looks each one up.
+pub const DROPPED_COUNT_MAX: u64 = 10_000;
+/// Places for the time of a run in one payload, and in one text. Each is tried for every day of a year when it is defined.
+pub const OCCURRENCE_PLACES_MAX: usize = 100;
+/// Characters of the format at one such place, for the same reason.
+pub const OCCURRENCE_FORMAT_CHARS_MAX: usize = 100;
+/// Characters of a cron expression. A list of all minutes, twice.
+pub const CRON_CHARS_MAX: usize = 400;
+
 const _: () = assert!(PAYLOAD_BYTES_MAX + CONFIGURATION_BYTES_MAX < ENVELOPE_BYTES_MAX);
+const _: () = assert!(PAYLOAD_BYTES_MAX + OPTIONS_BYTES_MAX < SCHEDULE_BYTES_MAX);
 const _: () = assert!(2 * SCHEMA_BYTES_MAX < MANIFEST_SECTION_BYTES_MAX);
 
 /// A limit on one attempt. Its name is what `job.toml` and the settings call it under `[limits]`.
