@@ -57,6 +57,7 @@ mod retries;
 mod sse;
 mod target;
 mod tasks;
+mod tokens;
 mod transport;
 pub mod wire;
 
@@ -65,3 +66,4 @@ pub use error::ClientError;
 pub use follow::{EventFollower, Followed, Happened, LogFollower};
 pub use options::{Chance, ClientOptions, Wait};
 pub use tasks::{NewTask, Pages};
+pub use tokens::AuditQuery;

@@ -27,6 +27,11 @@ impl Target {
         Self::with_name("/v1/jobs/", "the job", name, rest)
     }
 
+    /// `/v1/tokens/{id}` and what follows.
+    pub(crate) fn of_token(id: &str, rest: &'static str) -> Result<Self, ClientError> {
+        Self::with_name("/v1/tokens/", "the token's id", id, rest)
+    }
+
     fn with_name(
         path: &'static str,
         what: &'static str,

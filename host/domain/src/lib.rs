@@ -9,8 +9,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod address;
 pub mod admission;
+pub mod audit;
 pub mod catalog;
 pub mod configuration;
 pub mod denial;

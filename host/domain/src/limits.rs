@@ -85,6 +85,12 @@ pub const DELAY_MS_MAX: u64 = RETRY_AFTER_MS_MAX;
 /// Milliseconds from now to the last `runAt` or `expiresAt` that can be meant: ten years. What is farther away is a mistake
 /// in a unit.
 pub const HORIZON_MS_MAX: u64 = 3_653 * 24 * HOUR;
+/// Tasks above one that a job asks for, each of which asked for the next. Chains that are meant have two or three; one without
+/// an end is stopped here.
+pub const TASK_DEPTH_MAX: u32 = 10;
+/// Tokens that are neither revoked nor expired. Each request that has one looks for it among all of them; more is a generator
+/// gone wrong.
+pub const TOKENS_MAX: usize = 1_000;
 /// Attempts that a host can be told to run at a time. The engine keeps 256 memories, and a composed job may have two.
 pub const SLOTS_MAX: u64 = 128;
 /// Tasks of one batch. One transaction; a client that has more sends several.

@@ -122,6 +122,16 @@ pub enum Rejection {
         /// The source of the credential.
         source_name: String,
     },
+    /// The credential is for other jobs.
+    #[error("the credential of `{source_name}` is for the jobs `{}`, the envelope is for `{job}`", jobs.join("`, `"))]
+    NotOfCredential {
+        /// The job.
+        job: String,
+        /// The source of the credential.
+        source_name: String,
+        /// The jobs that it is for.
+        jobs: Vec<String>,
+    },
     /// Options beside the envelope that are not taken.
     #[error(transparent)]
     Options(#[from] OptionError),
@@ -222,6 +232,7 @@ impl Rejection {
             Self::PayloadInvalid { .. } => "payload_invalid",
             Self::MissingConfiguration { .. } => "missing_configuration",
             Self::SourceMismatch { .. } => "source_mismatch",
+            Self::NotOfCredential { .. } => "source_not_allowed",
             Self::Options(error) => error.code(),
             Self::IdempotencyConflict { .. } => "idempotency_conflict",
             Self::UniqueConflict { .. } => "unique_conflict",
@@ -238,7 +249,7 @@ impl Rejection {
             | Self::UnknownField { .. }
             | Self::WrongType { .. } => 400,
             Self::Options(OptionError::WrongType { .. } | OptionError::Unknown { .. }) => 400,
-            Self::SourceMismatch { .. } | Self::SourceNotAllowed { .. } => 403,
+            Self::SourceMismatch { .. } | Self::SourceNotAllowed { .. } | Self::NotOfCredential { .. } => 403,
             Self::UnknownJob { .. } => 404,
             Self::IdempotencyConflict { .. } | Self::UniqueConflict { .. } => 409,
             Self::PayloadInvalid { .. }
@@ -256,7 +267,7 @@ impl Rejection {
             Self::MalformedJson { .. } | Self::MissingField { .. } => None,
             Self::UnknownField { field, .. } => Some(format!("/{}", escape_pointer(field))),
             Self::WrongType { pointer, .. } | Self::PayloadInvalid { pointer, .. } => Some(pointer.clone()),
-            Self::UnknownJob { .. } => Some("/jobName".to_owned()),
+            Self::UnknownJob { .. } | Self::NotOfCredential { .. } => Some("/jobName".to_owned()),
             Self::SourceMismatch { .. } | Self::SourceNotAllowed { .. } => Some("/source".to_owned()),
             Self::Options(error) if error.option().is_empty() => Some("/options".to_owned()),
             Self::Options(error) => Some(format!("/options/{}", escape_pointer(error.option()))),

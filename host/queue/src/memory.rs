@@ -4,6 +4,7 @@
 //! lock once, so it is one transaction, and is ready at once; what becomes of a task is decided by
 //! [`lifecycle`](mainworker_domain::lifecycle).
 
+mod audit;
 mod begin;
 mod end;
 mod intake;
@@ -11,9 +12,11 @@ mod operate;
 mod read;
 mod retention;
 mod rows;
+mod tokens;
 
 use crate::attempt::Held;
 use crate::store::{Store, StoreError};
+use crate::verbs::audit::{AuditPage, PruneAudit, ReadAudit};
 use crate::verbs::cancel::{Cancel, CancelledTask};
 use crate::verbs::claim::{Claim, Claimed};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
@@ -29,6 +32,7 @@ use crate::verbs::rescue::{Rescue, Rescued};
 use crate::verbs::retry::{RetriedTask, Retry};
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
+use crate::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
 use mainworker_domain::task_id::TaskId;
 use rows::Rows;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -92,7 +96,7 @@ impl Store for MemoryStore {
     }
 
     async fn pause(&self, pause: Pause) -> Result<(), StoreError> {
-        self.lock().pause(pause);
+        self.lock().pause(&pause);
         Ok(())
     }
 
@@ -118,5 +122,30 @@ impl Store for MemoryStore {
 
     async fn overview(&self) -> Result<Overview, StoreError> {
         Ok(self.lock().overview())
+    }
+
+    async fn add_token(&self, add: AddToken) -> Result<(), AddTokenError> {
+        Ok(self.lock().add_token(add)?)
+    }
+
+    async fn revoke_token(&self, revoke: RevokeToken) -> Result<Revoked, StoreError> {
+        Ok(self.lock().revoke_token(&revoke))
+    }
+
+    async fn touch_tokens(&self, touch: TouchTokens) -> Result<(), StoreError> {
+        self.lock().touch_tokens(&touch);
+        Ok(())
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+        Ok(self.lock().tokens.clone())
+    }
+
+    async fn audit(&self, read: ReadAudit) -> Result<AuditPage, StoreError> {
+        Ok(self.lock().read_audit(&read))
+    }
+
+    async fn prune_audit(&self, prune: PruneAudit) -> Result<u64, StoreError> {
+        Ok(self.lock().prune_audit(prune))
     }
 }

@@ -7,6 +7,7 @@
 //! A claim puts a row into `lease` and takes one out of `ready`, and leaves the task's own row and its indexes alone. Nobody else
 //! writes to the database while it is open: a lock on the folder sees to it, and the writer relies on it (`known`).
 
+mod audit;
 mod begin;
 mod change;
 mod checkpoint;
@@ -28,11 +29,13 @@ mod schema;
 mod session;
 mod sql;
 mod streams;
+mod tokens;
 mod writer;
 
 pub use open::OpenError;
 
 use crate::store::{Store, StoreError};
+use crate::verbs::audit::{AuditPage, PruneAudit, ReadAudit};
 use crate::verbs::cancel::{Cancel, CancelledTask};
 use crate::verbs::claim::{Claim, Claimed};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
@@ -48,6 +51,7 @@ use crate::verbs::rescue::{Rescue, Rescued};
 use crate::verbs::retry::{RetriedTask, Retry};
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
+use crate::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
 use known::Known;
 use lock::FolderLock;
 use mainworker_domain::lifecycle::Timestamp;
@@ -212,5 +216,35 @@ impl Store for SqliteStore {
 
     async fn overview(&self) -> Result<Overview, StoreError> {
         self.readers.ask("count tasks", read::overview).await
+    }
+
+    async fn add_token(&self, add: AddToken) -> Result<(), AddTokenError> {
+        Ok(self.writer.ask("add a token", 1, add, |writing, add| writing.add_token(add)).await??)
+    }
+
+    async fn revoke_token(&self, revoke: RevokeToken) -> Result<Revoked, StoreError> {
+        self.writer.ask("revoke a token", 1, revoke, |writing, revoke| writing.revoke_token(revoke)).await
+    }
+
+    async fn touch_tokens(&self, touch: TouchTokens) -> Result<(), StoreError> {
+        self.writer
+            .ask("keep when tokens were used", touch.used.len(), touch, |writing, touch| {
+                writing.touch_tokens(touch)
+            })
+            .await
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+        self.readers.ask("read the tokens", tokens::tokens).await
+    }
+
+    async fn audit(&self, read: ReadAudit) -> Result<AuditPage, StoreError> {
+        self.readers.ask("read the audit", move |session| audit::audit(session, &read)).await
+    }
+
+    async fn prune_audit(&self, prune: PruneAudit) -> Result<u64, StoreError> {
+        self.writer
+            .ask("prune the audit", prune.entries_max, prune, |writing, prune| writing.prune_audit(prune))
+            .await
     }
 }

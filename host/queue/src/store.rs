@@ -3,6 +3,7 @@
 //! Each verb is one transaction: all of it happened and will be there after a crash, or none of it. Requests carry the time
 //! and all randomness; a store asks no clock. Batch forms answer in the order of what was asked.
 
+use crate::verbs::audit::{AuditPage, PruneAudit, ReadAudit};
 use crate::verbs::cancel::{Cancel, CancelledTask};
 use crate::verbs::claim::{Claim, Claimed};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
@@ -18,6 +19,7 @@ use crate::verbs::rescue::{Rescue, Rescued};
 use crate::verbs::retry::{RetriedTask, Retry};
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
+use crate::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
 use mainworker_domain::task_id::TaskId;
 use std::future::Future;
 
@@ -69,6 +71,24 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many tasks each job has in each state, and what is paused.
     fn overview(&self) -> impl Future<Output = Result<Overview, StoreError>> + Send;
+
+    /// Makes a token.
+    fn add_token(&self, add: AddToken) -> impl Future<Output = Result<(), AddTokenError>> + Send;
+
+    /// Makes a token worthless, for good.
+    fn revoke_token(&self, revoke: RevokeToken) -> impl Future<Output = Result<Revoked, StoreError>> + Send;
+
+    /// Keeps when tokens were used last.
+    fn touch_tokens(&self, touch: TouchTokens) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Every token that there ever was, in the order in which they were made.
+    fn tokens(&self) -> impl Future<Output = Result<Vec<TokenRow>, StoreError>> + Send;
+
+    /// Who wanted what, the newest first.
+    fn audit(&self, read: ReadAudit) -> impl Future<Output = Result<AuditPage, StoreError>> + Send;
+
+    /// Deletes old entries of the audit; answers how many.
+    fn prune_audit(&self, prune: PruneAudit) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
 /// Why a store could not do what it was asked. Nothing of that request happened, unless it says otherwise.

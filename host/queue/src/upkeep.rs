@@ -6,10 +6,11 @@
 use crate::dispatch::core::error_code;
 use crate::dispatch::{Clock, OnEvent};
 use crate::store::{Store, StoreError};
+use crate::verbs::audit::PruneAudit;
 use crate::verbs::expire::Expire;
 use crate::verbs::prune::{Prune, Retention};
 use mainworker_domain::event::Event;
-use mainworker_domain::lifecycle::{Reason, State};
+use mainworker_domain::lifecycle::{Reason, State, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -133,9 +134,29 @@ impl<S: Store> Worker<S> {
                     return;
                 }
             }
+            if self.prune_audit().await {
+                return;
+            }
             let rest = Duration::from_millis(self.options.round_ms).max(began.elapsed() * REST_FACTOR);
             if self.is_stopped_within(rest).await {
                 return;
+            }
+        }
+    }
+
+    /// Deletes the entries of the audit that are too old. True if nothing more is to be done.
+    async fn prune_audit(&mut self) -> bool {
+        loop {
+            let audit_ms = i64::try_from(self.options.retention.audit_ms).unwrap_or(i64::MAX);
+            let before = Timestamp::from_ms(self.clock.now().as_ms().saturating_sub(audit_ms));
+            let prune = PruneAudit { before, entries_max: STEP_TASKS_MAX };
+            let answer = self.store.prune_audit(prune).await;
+            let deleted = self.tell_trouble(answer).unwrap_or(0);
+            if usize::try_from(deleted).is_ok_and(|deleted| deleted < STEP_TASKS_MAX) {
+                return false;
+            }
+            if self.is_stopped_within(Duration::from_millis(self.options.pause_ms)).await {
+                return true;
             }
         }
     }

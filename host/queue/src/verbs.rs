@@ -1,5 +1,6 @@
 //! The verbs of a store: one file each, with what it is asked and what it answers.
 
+pub mod audit;
 pub mod cancel;
 pub mod claim;
 pub mod enqueue;
@@ -15,3 +16,4 @@ pub mod rescue;
 pub mod retry;
 pub mod settle;
 pub mod task;
+pub mod tokens;

@@ -5,6 +5,7 @@
 //!
 //! Nothing is decided here: tasks go through [`Host`], which has the intake, the store and the dispatch.
 
+mod audit;
 mod body;
 mod bulk;
 mod cancel;
@@ -28,9 +29,9 @@ mod stalled;
 mod stats;
 mod stream;
 mod tasks;
+mod tokens;
 mod unreadable;
 
-use crate::access::Role;
 use crate::host::Host;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -41,6 +42,7 @@ use connections::Bounds;
 use endpoint::{Endpoint, Guarded, Needs, guard};
 use http::{Method, Uri};
 use limits::{BODIES_BYTES_MAX, STREAMS_MAX};
+use mainworker_domain::access::Role;
 use mainworker_domain::nearest::nearest;
 use problem::ApiError;
 use std::io;
@@ -100,7 +102,7 @@ type Handler = MethodRouter<Arc<Api>>;
 /// Every endpoint: what whoever asks has to have, and what answers.
 #[rustfmt::skip]
 fn routes() -> Vec<(Endpoint, Handler)> {
-    use Role::{Enqueue, Operate, Read};
+    use Role::{Admin, Enqueue, Operate, Read};
 
     const NOTHING: Needs = Needs::Nothing;
     const ANYBODY: Needs = Needs::Credential;
@@ -108,6 +110,7 @@ fn routes() -> Vec<(Endpoint, Handler)> {
     const READ: Needs = Needs::OneOf(&[Read]);
     const OPERATE: Needs = Needs::OneOf(&[Operate]);
     const ENQUEUE_OR_OPERATE: Needs = Needs::OneOf(&[Enqueue, Operate]);
+    const ADMIN: Needs = Needs::OneOf(&[Admin]);
     const READ_OR_ENQUEUE: Needs = Needs::OneOf(&[Read, Enqueue]);
 
     vec![
@@ -126,6 +129,10 @@ fn routes() -> Vec<(Endpoint, Handler)> {
         row("POST", "/v1/jobs/{name}/resume", OPERATE, post(pause::resume_job)),
         row("POST", "/v1/pause", OPERATE, post(pause::pause_all)),
         row("POST", "/v1/resume", OPERATE, post(pause::resume_all)),
+        row("POST", "/v1/tokens", ADMIN, post(tokens::create_token)),
+        row("GET", "/v1/tokens", ADMIN, get(tokens::list_tokens)),
+        row("POST", "/v1/tokens/{id}/revoke", ADMIN, post(tokens::revoke_token)),
+        row("GET", "/v1/audit", ADMIN, get(audit::read_audit)),
         row("GET", "/v1/stats", READ, get(stats::stats)),
         row("GET", "/v1/events", READ, get(events::follow_events)),
         row("GET", "/healthz", NOTHING, get(health::alive)),
@@ -183,6 +190,7 @@ fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::access::Caller;
+    use mainworker_domain::audit::Actor;
     use std::collections::BTreeSet;
 
     #[test]
@@ -196,8 +204,10 @@ mod tests {
     /// Who may ask for each endpoint: anybody, whoever is known, or whoever has one of these roles and no other.
     #[test]
     fn who_may_ask_for_what() {
-        let let_in =
-            |needs: Needs, roles: Vec<Role>| needs.check(&Caller { source: "api".to_owned(), roles }).is_ok();
+        let let_in = |needs: Needs, roles: Vec<Role>| {
+            let caller = Caller { actor: Actor::Settings, source: "api".to_owned(), roles, jobs: None };
+            needs.check(&caller).is_ok()
+        };
         let rows = routes().into_iter().map(|(Endpoint { method, path, needs, .. }, _)| {
             let words = Role::ALL.into_iter().filter(|role| let_in(needs, vec![*role])).map(Role::as_str);
             let who = match needs {
@@ -223,6 +233,10 @@ mod tests {
         POST /v1/jobs/{name}/resume: operate
         POST /v1/pause: operate
         POST /v1/resume: operate
+        POST /v1/tokens: admin
+        GET /v1/tokens: admin
+        POST /v1/tokens/{id}/revoke: admin
+        GET /v1/audit: admin
         GET /v1/stats: read
         GET /v1/events: read
         GET /healthz: anybody

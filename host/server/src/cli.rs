@@ -1,5 +1,6 @@
 //! The commands. One file each; this one lists them and what they take.
 
+pub mod audit;
 pub mod bench;
 pub mod cancel;
 pub mod jobs;
@@ -16,6 +17,7 @@ pub mod serve;
 pub mod settings;
 pub mod stats;
 pub mod status;
+pub mod token;
 
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -63,6 +65,11 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Let attempts begin again
     Resume(pause::ResumeArgs),
+    /// Make, list and revoke the tokens of a host
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// List who wanted what of a running host
+    Audit(audit::AuditArgs),
     /// Show how a running host is and what it does
     Stats(stats::StatsArgs),
     /// List the jobs, or show one
@@ -100,6 +107,8 @@ impl Cli {
             Command::Log(args) => log::log(&args),
             Command::Cancel(args) => cancel::cancel(&args),
             Command::Retry(args) => retry::retry(&args),
+            Command::Token(command) => token::token(&command),
+            Command::Audit(args) => audit::audit(&args),
             Command::Pause(args) => pause::pause(&args),
             Command::Resume(args) => pause::resume(&args),
             Command::Stats(args) => stats::stats(&args),

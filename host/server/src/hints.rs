@@ -75,6 +75,11 @@ pub fn of_rejection(rejection: &Rejection) -> String {
         Rejection::SourceMismatch { source_name, .. } => {
             format!("write `\"source\": \"{source_name}\"`, or use the token of the other source")
         }
+        Rejection::NotOfCredential { job, .. } => {
+            format!(
+                "use a token that is for `{job}` too: `mainworker token create --source … --jobs …,{job}`"
+            )
+        }
         Rejection::Options(OptionError::Unknown { nearest: Some(nearest), .. }) => {
             format!("did you mean `{nearest}`?")
         }
@@ -109,6 +114,12 @@ fn missing_key(key: &str, from: KeySource, secret: bool) -> String {
         KeySource::Host => format!("add {host}"),
         KeySource::Either => format!("add {envelope}, or {host}"),
     }
+}
+
+/// For a token that is not made.
+pub fn of_token_not_made() -> String {
+    "a token has a source such as `api` and roles: `mainworker token create --source api --role enqueue`"
+        .to_owned()
 }
 
 /// For a store that cannot be opened.

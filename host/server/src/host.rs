@@ -16,6 +16,8 @@ use crate::intake::{Asked, Named, Refused, TaskIntake, rejection};
 use crate::job_modules::JobModules;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
+use crate::tokens::{self, TokenAsked, TokenMade, TokenNotMade};
+use mainworker_domain::access::TokenId;
 use mainworker_domain::event::Event;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Reason, State, Timestamp};
@@ -27,6 +29,7 @@ use mainworker_queue::verbs::cancel::{Cancel, Cancelled, CancelledTask};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued, How, NewTask};
 use mainworker_queue::verbs::pause::Pause;
 use mainworker_queue::verbs::retry::{Retried, RetriedTask, Retry};
+use mainworker_queue::verbs::tokens::{RevokeToken, Revoked, TouchTokens};
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -176,8 +179,11 @@ impl Host {
     ///
     /// # Errors
     /// A store that cannot write it down.
-    pub async fn cancel(&self, tasks: Vec<TaskId>) -> Result<Vec<Cancelled>, StoreError> {
-        let answers = self.store.cancel(Cancel { tasks: tasks.clone(), now: self.now() }).await?;
+    pub async fn cancel(&self, tasks: Vec<TaskId>, by: &Caller) -> Result<Vec<Cancelled>, StoreError> {
+        let answers = self
+            .store
+            .cancel(Cancel { tasks: tasks.clone(), now: self.now(), by: Some(by.actor.clone()) })
+            .await?;
         let mut cancelled = Vec::with_capacity(answers.len());
         for (task_id, CancelledTask { how, job }) in tasks.into_iter().zip(answers) {
             match how {
@@ -198,8 +204,14 @@ impl Host {
     ///
     /// # Errors
     /// A store that cannot write it down.
-    pub async fn retry(&self, tasks: Vec<TaskId>, delay_ms: u64) -> Result<Vec<Retried>, StoreError> {
-        let answers = self.store.retry(Retry { tasks: tasks.clone(), delay_ms, now: self.now() }).await?;
+    pub async fn retry(
+        &self,
+        tasks: Vec<TaskId>,
+        delay_ms: u64,
+        by: &Caller,
+    ) -> Result<Vec<Retried>, StoreError> {
+        let retry = Retry { tasks: tasks.clone(), delay_ms, now: self.now(), by: Some(by.actor.clone()) };
+        let answers = self.store.retry(retry).await?;
         self.dispatch.wake();
         let mut retried = Vec::with_capacity(answers.len());
         for (task_id, RetriedTask { how, job }) in tasks.into_iter().zip(answers) {
@@ -218,12 +230,55 @@ impl Host {
         }
     }
 
+    /// Makes a token, which is good at once; its secret is in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// Too many tokens, a system without random bytes, a store that cannot write it down.
+    pub async fn create_token(&self, asked: TokenAsked, by: &Caller) -> Result<TokenMade, TokenNotMade> {
+        let made = tokens::create(&*self.store, asked, by.actor.clone(), self.now()).await?;
+        self.know_tokens().await?;
+        Ok(made)
+    }
+
+    /// Makes a token worthless, at once and for good.
+    ///
+    /// # Errors
+    /// A store that cannot write it down.
+    pub async fn revoke_token(&self, id: TokenId, by: &Caller) -> Result<Revoked, StoreError> {
+        let revoke = RevokeToken { id, now: self.now(), by: by.actor.clone() };
+        let revoked = self.store.revoke_token(revoke).await?;
+        self.know_tokens().await?;
+        Ok(revoked)
+    }
+
+    /// Lets the tokens in that the store has.
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn know_tokens(&self) -> Result<(), StoreError> {
+        self.access.know(self.store.tokens().await?);
+        Ok(())
+    }
+
+    /// Writes down when tokens were used last.
+    pub async fn keep_last_used(&self) {
+        let used = self.access.take_used();
+        if !used.is_empty()
+            && let Err(error) = self.store.touch_tokens(TouchTokens { used }).await
+        {
+            // What is told of a store in trouble is told where it matters.
+            tracing::debug!(%error, "when tokens were used last is not known");
+        }
+    }
+
     /// Pauses or resumes a job, or everything.
     ///
     /// # Errors
     /// A store that cannot write it down.
-    pub async fn pause(&self, job: Option<JobName>, paused: bool) -> Result<(), StoreError> {
-        self.store.pause(Pause { job: job.clone(), paused }).await?;
+    pub async fn pause(&self, job: Option<JobName>, paused: bool, by: &Caller) -> Result<(), StoreError> {
+        self.store
+            .pause(Pause { job: job.clone(), paused, now: self.now(), by: Some(by.actor.clone()) })
+            .await?;
         self.dispatch.wake();
         self.events.emit(Event::Paused { job, paused });
         Ok(())

@@ -12,7 +12,7 @@ use mainworker_domain::catalog::Revision;
 use mainworker_domain::envelope::Envelope;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Timestamp, retry_policy};
-use mainworker_domain::limits::{Limit, LimitValues, Limits};
+use mainworker_domain::limits::{Limit, LimitValues, Limits, TASK_DEPTH_MAX};
 use mainworker_domain::rejection::Rejection;
 use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::TaskOptions;
@@ -106,6 +106,16 @@ impl TaskIntake {
             let claimed = claimed.chars().take(80).collect();
             return Err(Rejection::SourceMismatch { claimed, source_name: caller.source.clone() }.into());
         }
+        let job = &known.revision().manifest().job.name;
+        if !caller.may_ask_for(job) {
+            let jobs = caller.jobs.iter().flatten().map(JobName::to_string).collect();
+            return Err(Rejection::NotOfCredential {
+                job: job.to_string(),
+                source_name: caller.source.clone(),
+                jobs,
+            }
+            .into());
+        }
         let admitted = self.door.admit(known)?;
         let id = TaskId::from_uuid(Uuid::now_v7());
         let configuration = admitted.kept().map(|kept| self.sealer.seal(id, kept)).transpose()?;
@@ -119,7 +129,7 @@ impl TaskIntake {
             options: &asked.options,
             fingerprint,
         };
-        Ok(NewTask { configuration, ..self.task(draft, now) })
+        Ok(NewTask { configuration, by: Some(caller.actor.clone()), ..self.task(draft, now) })
     }
 
     fn task(&self, draft: Draft<'_>, now: Timestamp) -> NewTask {
@@ -148,6 +158,8 @@ impl TaskIntake {
             concurrency_max: manifest.run.max_concurrency.unwrap_or(u32::MAX),
             memory_bytes_max,
             parent: None,
+            depth: 0,
+            by: None,
         }
     }
 
@@ -191,14 +203,16 @@ fn canonical(json: &str) -> String {
 #[derive(Debug)]
 pub struct AttemptIntake {
     intake: Arc<TaskIntake>,
+    /// How many tasks are above those that it asks for.
+    depth: u32,
     /// By task id: the revision that was pinned at the call.
     taken: Mutex<HashMap<String, Arc<Revision>>>,
 }
 
 impl AttemptIntake {
-    /// Of one attempt.
-    pub fn new(intake: Arc<TaskIntake>) -> Self {
-        Self { intake, taken: Mutex::default() }
+    /// Of one attempt at a task that so many tasks are above of.
+    pub fn new(intake: Arc<TaskIntake>, depth: u32) -> Self {
+        Self { intake, depth: depth.saturating_add(1), taken: Mutex::default() }
     }
 
     /// The tasks that the attempt asked for, for the store.
@@ -212,7 +226,7 @@ impl AttemptIntake {
                 .is_some()
                 .then(|| self.intake.fingerprint(&job, &source, &payload, &nothing, &options));
             let draft = Draft { id, revision, source: &source, payload, options: &options, fingerprint };
-            Some(NewTask { parent: Some(parent), ..self.intake.task(draft, now) })
+            Some(NewTask { parent: Some(parent), depth: self.depth, ..self.intake.task(draft, now) })
         });
         tasks.collect()
     }
@@ -225,6 +239,12 @@ impl AttemptIntake {
 
 impl Intake for AttemptIntake {
     fn admit(&self, envelope: &[u8]) -> Result<String, String> {
+        if self.depth > TASK_DEPTH_MAX {
+            return Err(format!(
+                "task_depth: {} tasks are above this one, each of which asked for the next; expected at most {TASK_DEPTH_MAX}",
+                self.depth
+            ));
+        }
         let pass = || -> Result<Admitted, Failure> {
             let door = self.intake.door();
             door.admit(door.find(Envelope::parse(envelope)?)?)

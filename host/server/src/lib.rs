@@ -29,6 +29,7 @@ pub mod sealing;
 pub mod settings;
 pub mod system_random;
 pub mod terminal;
+pub mod tokens;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -127,7 +127,7 @@ impl SandboxRunner {
         let granted = capabilities::check(manifest, Some(admitted.configuration()), &self.offer)
             .map_err(refused_grant)?;
         let intake = (!manifest.grants.schedule.is_empty())
-            .then(|| Arc::new(AttemptIntake::new(Arc::clone(&self.intake))));
+            .then(|| Arc::new(AttemptIntake::new(Arc::clone(&self.intake), task.depth)));
         let limits = lower_wall(&granted.limits, task.timeout_ms);
         let (payload, configuration) = admitted.into_parts();
         let request = AttemptRequest {

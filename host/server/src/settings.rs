@@ -16,6 +16,7 @@ use mainworker_domain::manifest::Access;
 use mainworker_domain::origin::OriginPattern;
 use mainworker_domain::quantity::{format_bytes, parse_bytes, parse_ms};
 use mainworker_domain::table::{Table, TableError, TableProblem, dates_as_texts, from_toml};
+use mainworker_queue::verbs::audit::AUDIT_MS;
 use mainworker_sandbox::capabilities::Offer;
 use mainworker_sandbox::capabilities::files::{Mount, Mounts};
 use mainworker_sandbox::capabilities::http::{HttpOffer, Network, Roots};
@@ -205,6 +206,8 @@ pub struct RetentionSettings {
     pub cancelled_ms: u64,
     /// Those that came too late.
     pub expired_ms: u64,
+    /// Entries of the audit.
+    pub audit_ms: u64,
     /// Bytes of the store; beyond it the oldest that ended go first.
     pub store_bytes_max: u64,
 }
@@ -216,6 +219,7 @@ impl Default for RetentionSettings {
             failed_ms: 30 * DAY_MS,
             cancelled_ms: 7 * DAY_MS,
             expired_ms: 7 * DAY_MS,
+            audit_ms: AUDIT_MS,
             store_bytes_max: 10 << 30,
         }
     }
@@ -537,13 +541,15 @@ fn read_notify(value: &Value) -> Result<NotifySettings, TableError> {
 }
 
 fn read_retention(value: &Value) -> Result<RetentionSettings, TableError> {
-    let table = Table::open(value, "retention", &["completed", "failed", "cancelled", "expired", "store"])?;
+    let table =
+        Table::open(value, "retention", &["completed", "failed", "cancelled", "expired", "audit", "store"])?;
     let default = RetentionSettings::default();
     Ok(RetentionSettings {
         completed_ms: duration_ms(&table, "completed")?.unwrap_or(default.completed_ms),
         failed_ms: duration_ms(&table, "failed")?.unwrap_or(default.failed_ms),
         cancelled_ms: duration_ms(&table, "cancelled")?.unwrap_or(default.cancelled_ms),
         expired_ms: duration_ms(&table, "expired")?.unwrap_or(default.expired_ms),
+        audit_ms: duration_ms(&table, "audit")?.unwrap_or(default.audit_ms),
         store_bytes_max: bytes(&table, "store", 16 << 20)?.unwrap_or(default.store_bytes_max),
     })
 }

@@ -108,6 +108,7 @@ impl TaskRow {
             memory_bytes_max: accepted.memory_bytes_max,
             alone,
             parent: accepted.parent,
+            depth: accepted.depth,
         }
     }
 }

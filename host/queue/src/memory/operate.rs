@@ -5,13 +5,20 @@ use crate::verbs::cancel::{Cancel, Cancelled, CancelledTask};
 use crate::verbs::expire::{Expire, Expired};
 use crate::verbs::pause::Pause;
 use crate::verbs::retry::{Retried, RetriedTask, Retry};
+use mainworker_domain::audit::{Action, Object};
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{self, Timestamp, Transition};
 use mainworker_domain::task_id::TaskId;
 
 impl Rows {
     pub(super) fn cancel(&mut self, cancel: &Cancel) -> Vec<CancelledTask> {
-        let one = |&id| CancelledTask { how: self.cancel_one(id, cancel.now), job: self.job_of(id) };
+        let one = |&id| {
+            let how = self.cancel_one(id, cancel.now);
+            if matches!(how, Cancelled::Now | Cancelled::Requested { .. }) {
+                self.note(cancel.now, cancel.by.as_ref(), Action::TaskCancelled, Object::Task(id), None);
+            }
+            CancelledTask { how, job: self.job_of(id) }
+        };
         cancel.tasks.iter().map(one).collect()
     }
 
@@ -36,7 +43,13 @@ impl Rows {
     }
 
     pub(super) fn retry(&mut self, retry: &Retry) -> Vec<RetriedTask> {
-        let one = |&id| RetriedTask { how: self.retry_one(id, retry), job: self.job_of(id) };
+        let one = |&id| {
+            let how = self.retry_one(id, retry);
+            if how == Retried::Queued {
+                self.note(retry.now, retry.by.as_ref(), Action::TaskRetried, Object::Task(id), None);
+            }
+            RetriedTask { how, job: self.job_of(id) }
+        };
         retry.tasks.iter().map(one).collect()
     }
 
@@ -58,10 +71,13 @@ impl Rows {
         Retried::Queued
     }
 
-    pub(super) fn pause(&mut self, pause: Pause) {
-        match pause.job {
-            None => self.paused = pause.paused,
-            Some(job) => self.jobs.entry(job).or_default().paused = pause.paused,
+    pub(super) fn pause(&mut self, pause: &Pause) {
+        let paused = match &pause.job {
+            None => &mut self.paused,
+            Some(job) => &mut self.jobs.entry(job.clone()).or_default().paused,
+        };
+        if std::mem::replace(paused, pause.paused) != pause.paused {
+            self.note(pause.now, pause.by.as_ref(), pause.action(), pause.object(), None);
         }
     }
 

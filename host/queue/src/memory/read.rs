@@ -13,6 +13,8 @@ impl Rows {
         let (&place, row) = self.tasks.iter().find(|(_, row)| row.accepted.id == id)?;
         Some(TaskView {
             summary: row.summary(place),
+            depth: row.accepted.depth,
+            requested_by: row.accepted.by.clone(),
             result: row.result.clone(),
             progress: row.progress.clone(),
             attempts: row.attempts.clone(),

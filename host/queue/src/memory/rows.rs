@@ -4,6 +4,8 @@ use crate::attempt::{Held, Lease};
 use crate::verbs::enqueue::{Idempotency, NewTask};
 use crate::verbs::log::LogPlace;
 use crate::verbs::task::AttemptView;
+use crate::verbs::tokens::TokenRow;
+use mainworker_domain::audit::AuditEntry;
 use mainworker_domain::event::{LogLine, Progress};
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{State, Task, Timestamp, Transition};
@@ -21,6 +23,12 @@ pub(super) struct Rows {
     pub(super) jobs: BTreeMap<JobName, JobRow>,
     /// Whether no attempt at all may begin.
     pub(super) paused: bool,
+    /// In the order in which they were made.
+    pub(super) tokens: Vec<TokenRow>,
+    /// By their numbers, which begin at 1 and are never used again.
+    pub(super) audit: BTreeMap<u64, AuditEntry>,
+    /// The number of the entry that was written last.
+    pub(super) last_entry: u64,
 }
 
 /// One job.

@@ -125,14 +125,14 @@ impl Writing<'_, '_> {
     /// A task that is ready. None is there if another hand was in the database; it is passed over.
     fn ready(&self, (_, place): Position) -> Result<Option<Ready>, Failure> {
         let ready = self.session.first(sql::READY_ROW, params![place], |columns| {
-            let timeout_ms: Option<i64> = columns.get(21)?;
-            let parent: Option<[u8; 16]> = columns.get(22)?;
+            let timeout_ms: Option<i64> = columns.get(22)?;
+            let parent: Option<[u8; 16]> = columns.get(23)?;
             Ok(Ready {
                 row: Row::read(columns)?,
                 timeout_ms: timeout_ms.map(unsigned),
                 parent: parent.map(TaskId::from_bytes),
-                tags: read_tags(columns.get_ref(23)?.as_str_or_null().map_err(rusqlite::Error::from)?)?,
-                payload: columns.get(24)?,
+                tags: read_tags(columns.get_ref(24)?.as_str_or_null().map_err(rusqlite::Error::from)?)?,
+                payload: columns.get(25)?,
             })
         })?;
         Ok(ready.filter(|ready| !self.known.running.contains_key(&ready.row.id)))
@@ -166,6 +166,7 @@ impl Writing<'_, '_> {
             host,
             memory_bytes_max: row.memory_bytes_max,
             unique: row.unique,
+            beside: row.beside,
             life,
             progress: None,
         };
@@ -185,7 +186,16 @@ impl Writing<'_, '_> {
             memory_bytes_max: row.memory_bytes_max,
             alone: life.runs_alone(),
             parent: ready.parent,
+            depth: self.depth(&row)?,
         })
+    }
+
+    fn depth(&self, row: &Row) -> Result<u32, Failure> {
+        if !row.beside.origin() {
+            return Ok(0);
+        }
+        let depth = self.session.first(sql::DEPTH, params![row.place], |row| Ok(row.get(0)?))?;
+        depth.ok_or_else(|| Failure::Damaged(format!("the origin of the task {} is not there", row.id)))
     }
 
     fn configuration(&self, row: &Row) -> Result<Option<Vec<u8>>, Failure> {

@@ -131,6 +131,7 @@ impl Running {
             revision: self.revision,
             memory_bytes_max: self.memory_bytes_max,
             unique: self.unique,
+            beside: self.beside,
             life: self.life,
         }
     }

@@ -4,7 +4,7 @@
 
 use super::change::Writing;
 use super::failure::Failure;
-use super::rows::{configuration_code, signed, write_tags};
+use super::rows::{Beside, configuration_code, signed, write_tags};
 use super::sql;
 use crate::verbs::enqueue::{Enqueue, EnqueueRefusal, Enqueued, How, Idempotency, NewTask, Unique};
 use mainworker_domain::job_name::JobName;
@@ -200,6 +200,7 @@ impl Writing<'_, '_> {
         let job = self.known.add_job(session, &task.job)?;
         let source = self.known.add_source(session, &task.source)?;
         let revision = self.known.add_revision(session, &task.revision)?;
+        let beside = Beside::of(task);
         let added = session.execute(
             sql::ADD_TASK,
             params![
@@ -212,6 +213,7 @@ impl Writing<'_, '_> {
                 now.as_ms(),
                 life.expires_at.map(Timestamp::as_ms),
                 configuration_code(life.configuration),
+                beside.code(),
             ],
         );
         added.map_err(|failure| match failure {
@@ -241,6 +243,10 @@ impl Writing<'_, '_> {
             ],
         )?;
         self.add_names(task, place, job, source)?;
+        if beside.origin() {
+            let actor = task.by.as_ref().map(|actor| self.known.add_actor(session, actor)).transpose()?;
+            session.execute(sql::ADD_ORIGIN, params![place, task.depth, actor])?;
+        }
         if let Some(sealed) = &task.configuration {
             session.execute(sql::ADD_CONFIGURATION, params![place, sealed])?;
         }

@@ -4,17 +4,18 @@
 //! transaction. When a transaction is rolled back, it is read anew.
 
 use super::failure::Failure;
-use super::rows::{Row, signed, state_index, unsigned};
+use super::rows::{Beside, Row, actor, job_name, signed, state_index, unsigned};
 use super::session::Session;
 use super::sql::{self, Sql};
 use crate::attempt::{Held, Lease};
+use mainworker_domain::audit::Actor;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::event::Progress;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{State, Task, Timestamp};
 use mainworker_domain::task_id::TaskId;
-use rusqlite::params;
 use rusqlite::types::FromSql;
+use rusqlite::{Error, params};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
@@ -26,6 +27,7 @@ pub(super) struct Known {
     pub(super) sources: Names<String>,
     pub(super) revisions: Names<Digest>,
     pub(super) hosts: Names<String>,
+    actors: Names<Actor>,
     pub(super) running: HashMap<TaskId, Running>,
     store: Store,
     /// Tasks that are queued or running.
@@ -67,6 +69,7 @@ pub(super) struct Running {
     pub(super) host: i64,
     pub(super) memory_bytes_max: u64,
     pub(super) unique: bool,
+    pub(super) beside: Beside,
     pub(super) life: Task,
     pub(super) progress: Option<Progress>,
 }
@@ -139,6 +142,7 @@ impl Known {
                     .collect(),
             ),
             hosts: Names::new(names(session, sql::HOSTS)?),
+            actors: Names::new(actors(session)?),
             running: HashMap::new(),
             store,
             open: u64::try_from(open).unwrap_or(0),
@@ -169,6 +173,7 @@ impl Known {
                 host: lease.get(5)?,
                 memory_bytes_max: row.memory_bytes_max,
                 unique: row.unique,
+                beside: row.beside,
                 life: Task {
                     state: State::Running,
                     attempts: attempt,
@@ -250,6 +255,15 @@ impl Known {
         Ok(id)
     }
 
+    pub(super) fn add_actor(&mut self, session: &Session<'_>, actor: &Actor) -> Result<i64, Failure> {
+        if let Some(id) = self.actors.ids.get(actor) {
+            return Ok(*id);
+        }
+        let id = session.insert(sql::ADD_ACTOR, params![actor.to_string()])?;
+        self.actors.add(id, actor.clone());
+        Ok(id)
+    }
+
     pub(super) fn add_revision(&mut self, session: &Session<'_>, revision: &Digest) -> Result<i64, Failure> {
         if let Some(id) = self.revisions.ids.get(revision) {
             return Ok(*id);
@@ -299,12 +313,16 @@ impl Known {
         Ok(())
     }
 
-    pub(super) fn set_paused(&mut self, job: Option<i64>, paused: bool) -> Result<(), Failure> {
-        match job {
-            Some(job) => self.job_mut(job)?.paused = paused,
-            None => self.store = Store { paused, changed: true, ..self.store },
-        }
-        Ok(())
+    /// Answers whether it was otherwise before.
+    pub(super) fn set_paused(&mut self, job: Option<i64>, paused: bool) -> Result<bool, Failure> {
+        let before = match job {
+            Some(job) => std::mem::replace(&mut self.job_mut(job)?.paused, paused),
+            None => {
+                self.store.changed = true;
+                std::mem::replace(&mut self.store.paused, paused)
+            }
+        };
+        Ok(before != paused)
     }
 
     /// Whether no attempt at all may begin.
@@ -338,7 +356,7 @@ fn jobs(session: &Session<'_>) -> Result<BTreeMap<i64, Job>, Failure> {
             *count = row.get(column)?;
         }
         let job = Job {
-            name: JobName::parse(&name).map_err(|error| Failure::Damaged(error.to_string()))?,
+            name: job_name(name)?,
             paused: row.get(2)?,
             concurrency_max: row.get(3)?,
             counts,
@@ -347,6 +365,11 @@ fn jobs(session: &Session<'_>) -> Result<BTreeMap<i64, Job>, Failure> {
         Ok((row.get(0)?, job))
     })?;
     Ok(jobs.into_iter().collect())
+}
+
+fn actors(session: &Session<'_>) -> Result<Vec<(i64, Actor)>, Failure> {
+    session
+        .all(sql::ACTORS, [], |row| Ok((row.get(0)?, actor(row.get_ref(1)?.as_str().map_err(Error::from)?)?)))
 }
 
 fn names<N: FromSql>(session: &Session<'_>, sql: Sql) -> Result<Vec<(i64, N)>, Failure> {

@@ -179,6 +179,11 @@ pub(super) fn open_writer(
     let check = || prepare_all(&connection).map_err(|error| OpenError::damaged(&path, error.to_string()));
     if found == version() {
         check()?;
+    } else {
+        rehearse(&connection, found, now).map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::Unknown) => OpenError::damaged(&path, error.to_string()),
+            _ => OpenError::sql("migrate the store", &path, &error),
+        })?;
     }
     set_up_writer(&connection, pages_max).map_err(failed)?;
     forget_statistics(&connection).map_err(failed)?;
@@ -301,17 +306,35 @@ fn create(folder: &Path, path: &Path, now: Timestamp) -> Result<(), OpenError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_failed)
 }
 
+/// Makes the steps after `from` and takes them back: what they do not find is missed before anything is changed.
+fn rehearse(connection: &Connection, from: u32, now: Timestamp) -> Result<(), Error> {
+    let transaction = connection.unchecked_transaction()?;
+    for (number, step) in steps_after(from) {
+        make_step(&transaction, number, step, now)?;
+    }
+    transaction.rollback()
+}
+
 /// Makes the steps after `from`, each in a transaction of its own.
 fn migrate(connection: &Connection, from: u32, now: Timestamp) -> Result<(), Error> {
-    for (number, step) in (1_u32..).zip(STEPS).filter(|(number, _)| *number > from) {
+    for (number, step) in steps_after(from) {
         let transaction = connection.unchecked_transaction()?;
-        transaction.execute_batch(step)?;
-        transaction.execute(
-            "INSERT INTO migration (version, applied_at) VALUES (?1, ?2)",
-            params![number, now.as_ms()],
-        )?;
+        make_step(&transaction, number, step, now)?;
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;
     }
+    Ok(())
+}
+
+fn steps_after(from: u32) -> impl Iterator<Item = (u32, &'static str)> {
+    (1..).zip(STEPS).filter(move |(number, _)| *number > from)
+}
+
+fn make_step(connection: &Connection, number: u32, step: &str, now: Timestamp) -> Result<(), Error> {
+    connection.execute_batch(step)?;
+    connection.execute(
+        "INSERT INTO migration (version, applied_at) VALUES (?1, ?2)",
+        params![number, now.as_ms()],
+    )?;
     Ok(())
 }

@@ -9,21 +9,27 @@ use crate::verbs::cancel::{Cancel, Cancelled, CancelledTask};
 use crate::verbs::expire::{Expire, Expired};
 use crate::verbs::pause::Pause;
 use crate::verbs::retry::{Retried, RetriedTask, Retry};
+use mainworker_domain::audit::{Action, Object};
 use mainworker_domain::lifecycle::{self, Timestamp};
 use mainworker_domain::task_id::TaskId;
 use rusqlite::params;
 
 impl Writing<'_, '_> {
     pub(super) fn cancel(&mut self, cancel: &Cancel) -> Result<Vec<CancelledTask>, Failure> {
-        cancel.tasks.iter().map(|&id| self.cancel_one(id, cancel.now)).collect()
+        cancel.tasks.iter().map(|&id| self.cancel_one(id, cancel)).collect()
     }
 
-    fn cancel_one(&mut self, id: TaskId, now: Timestamp) -> Result<CancelledTask, Failure> {
+    fn cancel_one(&mut self, id: TaskId, cancel: &Cancel) -> Result<CancelledTask, Failure> {
         let Some(row) = self.find(id)? else {
             return Ok(CancelledTask { how: Cancelled::Unknown, job: None });
         };
         let job = Some(self.known.job(row.job)?.name.clone());
-        Ok(CancelledTask { how: self.cancel_row(&row, now)?, job })
+        let how = self.cancel_row(&row, cancel.now)?;
+        if matches!(how, Cancelled::Now | Cancelled::Requested { .. }) {
+            let object = Object::Task(id);
+            self.note(cancel.now, cancel.by.as_ref(), Action::TaskCancelled, &object, None)?;
+        }
+        Ok(CancelledTask { how, job })
     }
 
     fn cancel_row(&mut self, row: &Row, now: Timestamp) -> Result<Cancelled, Failure> {
@@ -51,7 +57,11 @@ impl Writing<'_, '_> {
     fn retry_one(&mut self, id: TaskId, retry: &Retry) -> Result<RetriedTask, Failure> {
         let Some(row) = self.find(id)? else { return Ok(RetriedTask { how: Retried::Unknown, job: None }) };
         let job = Some(self.known.job(row.job)?.name.clone());
-        Ok(RetriedTask { how: self.retry_row(&row, retry)?, job })
+        let how = self.retry_row(&row, retry)?;
+        if how == Retried::Queued {
+            self.note(retry.now, retry.by.as_ref(), Action::TaskRetried, &Object::Task(id), None)?;
+        }
+        Ok(RetriedTask { how, job })
     }
 
     fn retry_row(&mut self, row: &Row, retry: &Retry) -> Result<Retried, Failure> {
@@ -76,7 +86,10 @@ impl Writing<'_, '_> {
             Some(name) => Some(self.known.add_job(self.session, name)?),
             None => None,
         };
-        self.known.set_paused(job, pause.paused)
+        if self.known.set_paused(job, pause.paused)? {
+            self.note(pause.now, pause.by.as_ref(), pause.action(), &pause.object(), None)?;
+        }
+        Ok(())
     }
 
     pub(super) fn expire(&mut self, expire: &Expire) -> Result<Vec<Expired>, Failure> {

@@ -7,11 +7,15 @@ use super::sql::{self, Sql};
 use rusqlite::Connection;
 
 /// What is read from one end to the other, and why it is short.
-const SCANNED: [(Sql, &str); 6] = [
+const SCANNED: [(Sql, &str); 9] = [
     (sql::JOBS, "SCAN job"),
     (sql::SOURCES, "SCAN source"),
     (sql::REVISIONS, "SCAN revision"),
     (sql::HOSTS, "SCAN host"),
+    (sql::ACTORS, "SCAN actor"),
+    // A thousand that are in use, and those that were.
+    (sql::TOKENS, "SCAN token > SEARCH actor USING INTEGER PRIMARY KEY (rowid=?)"),
+    (sql::TOKENS_IN_USE, "SCAN token"),
     // Once, when the store is opened.
     (sql::LEASES, "SCAN lease"),
     // One row of it.
@@ -19,7 +23,7 @@ const SCANNED: [(Sql, &str); 6] = [
 ];
 
 /// Each way into the tables that grow.
-const PINNED: [(Sql, &str); 31] = [
+const PINNED: [(Sql, &str); 38] = [
     (sql::ROW_BY_PLACE, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT"),
     (sql::READY_ROW, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT"),
     (sql::ROW_BY_ID, "SEARCH task USING INDEX task_id (id=?) > CONTENT"),
@@ -50,6 +54,24 @@ const PINNED: [(Sql, &str); 31] = [
     (sql::NAMES, "SEARCH content USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     (sql::DELETE_LOGS, "SEARCH log USING INDEX log_place (place>? AND place<?)"),
     (sql::DELETE_CONFIGURATIONS, "SEARCH configuration USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+    (sql::AUDIT, "SEARCH audit USING INTEGER PRIMARY KEY (rowid<?) > ACTOR"),
+    (sql::AUDIT_BY_ACTOR, "SEARCH audit USING INDEX audit_actor (actor=? AND rowid<?) > ACTOR"),
+    (
+        sql::AUDIT_BY_OBJECT,
+        "SEARCH audit USING INDEX audit_object (object_kind=? AND object=? AND rowid<?) > ACTOR",
+    ),
+    (
+        sql::PRUNE_AUDIT,
+        "SEARCH audit USING INTEGER PRIMARY KEY (rowid=?) > LIST SUBQUERY 1 > \
+         SEARCH audit USING COVERING INDEX audit_at (at<?)",
+    ),
+    (sql::DEPTH, "SEARCH origin USING INTEGER PRIMARY KEY (rowid=?)"),
+    (
+        sql::ORIGIN,
+        "SEARCH origin USING INTEGER PRIMARY KEY (rowid=?) > \
+         SEARCH actor USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
+    ),
+    (sql::DELETE_ORIGINS, "SEARCH origin USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     (sql::DELETE_CONTENTS, "SEARCH content USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     (sql::DELETE_TASKS, "SEARCH task USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     (sql::SUMMARY_BY_ID, "SEARCH task USING INDEX task_id (id=?) > CONTENT > NAMES > NEWEST"),
@@ -69,7 +91,8 @@ const PINNED: [(Sql, &str); 31] = [
 ];
 
 /// What the words in capitals of [`PINNED`] stand for.
-const PARTS: [(&str, &str); 4] = [
+const PARTS: [(&str, &str); 5] = [
+    ("ACTOR", "SEARCH actor USING INTEGER PRIMARY KEY (rowid=?)"),
     ("CONTENT", "SEARCH content USING INTEGER PRIMARY KEY (rowid=?)"),
     (
         "NAMES",
@@ -90,7 +113,11 @@ const PARTS: [(&str, &str); 4] = [
 /// 20,000 tasks of 40 jobs, in every state.
 const FILL: &str = "
     WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)
-    INSERT INTO task SELECT n, randomblob(16), n % 40, n % 5, n % 5, n % 16, 0, 0, 0, 0, n, n, n, n, n, 0 FROM n;
+    INSERT INTO task SELECT n, randomblob(16), n % 40, n % 5, n % 5, n % 16, 0, 0, 0, 0, n, n, n, n, n, 0, 1 FROM n;
+    INSERT INTO origin SELECT place, 1, 1 FROM task;
+    INSERT INTO actor SELECT place, 'token:' || place FROM task;
+    INSERT INTO audit SELECT place, place, place % 9, 'paused', 'job', place % 40, NULL FROM task;
+    INSERT INTO token SELECT place, 'token' || place, NULL, NULL, '[]', x'00', 1, 1, NULL, place % 2, NULL FROM task LIMIT 1000;
     INSERT INTO content SELECT place, 1, 0, 5, 1, 1, 1, NULL, NULL, 'label', '[\"tag\"]', NULL, NULL, '{}' FROM task;
     INSERT INTO ready SELECT job, order_key, place FROM task WHERE state = 0;
     INSERT INTO waiting SELECT run_at, place, job, order_key FROM task WHERE state = 0;

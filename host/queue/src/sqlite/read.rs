@@ -3,7 +3,8 @@
 use super::failure::Failure;
 use super::retention::stored_bytes;
 use super::rows::{
-    attempt_key, attempt_keys, outcome, place_in, place_out, read_tags, state, state_code, unsigned,
+    actor, attempt_key, attempt_keys, job_name, outcome, place_in, place_out, read_tags, state, state_code,
+    unsigned,
 };
 use super::session::Session;
 use super::sql;
@@ -11,9 +12,9 @@ use crate::attempt::AttemptError;
 use crate::verbs::log::{LogPage, LogPlace, ReadLog};
 use crate::verbs::overview::{JobOverview, Overview};
 use crate::verbs::task::{AttemptView, TaskSummary, TaskView};
+use mainworker_domain::audit::Actor;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::event::{Level, LogLine, Progress};
-use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Usage;
 use mainworker_domain::task_id::TaskId;
@@ -45,7 +46,14 @@ pub(super) fn task(session: &Session<'_>, id: TaskId) -> Result<Option<TaskView>
         }
         _ => None,
     };
-    Ok(Some(TaskView { summary, result, progress, attempts }))
+    let origin = session.first(sql::ORIGIN, params![place], origin)?;
+    let (depth, requested_by) = origin.unwrap_or_default();
+    Ok(Some(TaskView { summary, depth, requested_by, result, progress, attempts }))
+}
+
+fn origin(row: &Row<'_>) -> Result<(u32, Option<Actor>), Failure> {
+    let name: Option<String> = row.get(1)?;
+    Ok((row.get(0)?, name.as_deref().map(actor).transpose()?))
 }
 
 /// Reads the columns of the statements `SUMMARY_BY_…`.
@@ -131,10 +139,6 @@ fn read_progress(row: &Row<'_>, column: usize) -> Result<Option<Progress>, Failu
     let percent: Option<u8> = row.get(column)?;
     let message: Option<String> = row.get(column + 1)?;
     Ok(percent.zip(message).map(|(percent, message)| Progress { percent, message }))
-}
-
-fn job_name(name: String) -> Result<JobName, Failure> {
-    JobName::parse(&name).map_err(|error| Failure::Damaged(error.to_string()))
 }
 
 pub(super) fn log(session: &Session<'_>, read: &ReadLog) -> Result<Option<LogPage>, Failure> {

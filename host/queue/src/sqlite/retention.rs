@@ -79,7 +79,13 @@ impl Writing<'_, '_> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(0) };
         let places = [first.place, last.place];
         self.remove_names(run, places)?;
-        for sql in [sql::DELETE_LOGS, sql::DELETE_CONFIGURATIONS, sql::DELETE_CONTENTS, sql::DELETE_TASKS] {
+        for sql in [
+            sql::DELETE_LOGS,
+            sql::DELETE_CONFIGURATIONS,
+            sql::DELETE_ORIGINS,
+            sql::DELETE_CONTENTS,
+            sql::DELETE_TASKS,
+        ] {
             self.session.execute(sql, places)?;
         }
         let ([first_key, _], [_, last_key]) = (attempt_keys(first.place), attempt_keys(last.place));

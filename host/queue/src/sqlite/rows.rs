@@ -3,6 +3,9 @@
 use super::failure::Failure;
 use super::session::Session;
 use super::sql;
+use crate::verbs::enqueue::NewTask;
+use mainworker_domain::audit::Actor;
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{OrderKey, SealedConfiguration, State, Tally, Task, Timestamp};
 use mainworker_domain::manifest::Retry;
 use mainworker_domain::outcome::Outcome;
@@ -21,7 +24,33 @@ pub(super) struct Row {
     pub(super) memory_bytes_max: u64,
     /// Whether it came with a unique key.
     pub(super) unique: bool,
+    /// What it has in tables that few tasks have rows in.
+    pub(super) beside: Beside,
     pub(super) life: Task,
+}
+
+/// The column that says in which tables a task has rows that few tasks have any in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beside(i64);
+
+impl Beside {
+    const ORIGIN: i64 = 1;
+
+    /// Of a task that comes in.
+    pub(super) fn of(task: &NewTask) -> Self {
+        let origin = task.depth > 0 || task.by.is_some();
+        Self(if origin { Self::ORIGIN } else { 0 })
+    }
+
+    /// As it stands in the column.
+    pub(super) const fn code(self) -> i64 {
+        self.0
+    }
+
+    /// Whether there is more to say of where it comes from.
+    pub(super) const fn origin(self) -> bool {
+        self.0 & Self::ORIGIN != 0
+    }
 }
 
 impl Row {
@@ -36,6 +65,7 @@ impl Row {
             revision: row.get(14)?,
             memory_bytes_max: unsigned(row.get(19)?),
             unique: row.get(20)?,
+            beside: Beside(row.get(21)?),
             life: Task {
                 state: state(row.get(4)?, false)?,
                 outcome: outcome(row.get(5)?)?,
@@ -186,6 +216,27 @@ fn configuration(code: i64) -> Result<SealedConfiguration, Failure> {
         2 => SealedConfiguration::Deleted,
         _ => return Err(Failure::Damaged(format!("a configuration is {code}, expected 0 to 2"))),
     })
+}
+
+/// The name of a job, as the column says it.
+pub(super) fn job_name(name: String) -> Result<JobName, Failure> {
+    JobName::parse(&name).map_err(|error| Failure::Damaged(error.to_string()))
+}
+
+/// Words as they stand in a row.
+pub(super) fn write_list<'w>(words: impl Iterator<Item = &'w str>) -> Result<String, Failure> {
+    let words: Vec<_> = words.collect();
+    serde_json::to_string(&words).map_err(|error| Failure::Damaged(error.to_string()))
+}
+
+/// See [`write_list`].
+pub(super) fn read_list(words: &str) -> Result<Vec<String>, Failure> {
+    serde_json::from_str(words).map_err(|error| Failure::Damaged(format!("a list of words: {error}")))
+}
+
+/// Who asked for something, as the column says it.
+pub(super) fn actor(text: &str) -> Result<Actor, Failure> {
+    Actor::parse(text).ok_or_else(|| Failure::Damaged(format!("an actor is `{text}`, which is none")))
 }
 
 /// Tags as they stand in a row, in the order they were given; null if there are none.

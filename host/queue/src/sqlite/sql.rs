@@ -40,7 +40,7 @@ macro_rules! row {
              task.attempts_counted, task.losses_counted, task.module_unavailable_counted, task.run_at, \
              task.order_key, task.expires_at, task.configuration, content.revision, content.priority, \
              content.max_attempts, content.retry_base_ms, content.retry_cap_ms, content.memory_bytes_max, \
-             content.unique_key IS NOT NULL ",
+             content.unique_key IS NOT NULL, task.beside ",
             $rest
         )
     };
@@ -59,6 +59,20 @@ macro_rules! summary {
             " CROSS JOIN content ON content.place = task.place CROSS JOIN job ON job.id = task.job \
              CROSS JOIN source ON source.id = task.source CROSS JOIN revision ON revision.id = content.revision \
              LEFT JOIN lease ON lease.place = task.place"
+        )
+    };
+}
+
+/// Entries of the audit, the newest first.
+macro_rules! audit {
+    ($index:literal, $also:literal) => {
+        concat!(
+            "SELECT audit.number, audit.at, actor.name, audit.action, audit.object_kind, audit.object, audit.detail \
+             FROM audit ",
+            $index,
+            " CROSS JOIN actor ON actor.id = audit.actor WHERE audit.number < ?1",
+            $also,
+            " ORDER BY audit.number DESC LIMIT ?2"
         )
     };
 }
@@ -85,12 +99,32 @@ statements! {
     ADD_REVISION = "INSERT INTO revision (sha256) VALUES (?1)";
     HOSTS = "SELECT id, name FROM host ORDER BY id";
     ADD_HOST = "INSERT INTO host (name) VALUES (?1)";
+    ACTORS = "SELECT id, name FROM actor ORDER BY id";
+    ADD_ACTOR = "INSERT INTO actor (name) VALUES (?1)";
     LEASES = "SELECT place, attempt, lease, lease_until, claimed_at, host, cancel_requested, progress_percent, progress_message \
               FROM lease ORDER BY place";
     KEPT = "SELECT value FROM kept WHERE name = ?1";
     WRITE_TRIAL = "INSERT OR REPLACE INTO kept (name, value) VALUES ('write-trial', zeroblob(?1))";
     REMOVE_TRIAL = "DELETE FROM kept WHERE name = 'write-trial'";
     ADD_KEPT = "INSERT INTO kept (name, value) VALUES (?1, ?2)";
+
+    // Who may ask for something, and who wanted what.
+    TOKENS = "SELECT token.id, token.source, token.jobs, token.roles, token.secret_sha256, token.created_at, actor.name, \
+              token.expires_at, token.revoked_at, token.last_used_at FROM token CROSS JOIN actor ON actor.id = token.created_by \
+              ORDER BY token.number";
+    TOKENS_IN_USE = "SELECT count(*) FROM token WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?1)";
+    TOKEN_REVOKED_AT = "SELECT revoked_at FROM token WHERE id = ?1";
+    ADD_TOKEN = "INSERT INTO token (id, source, jobs, roles, secret_sha256, created_at, created_by, expires_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    REVOKE_TOKEN = "UPDATE token SET revoked_at = ?2 WHERE id = ?1";
+    TOUCH_TOKEN = "UPDATE token SET last_used_at = max(ifnull(last_used_at, ?2), ?2) WHERE id = ?1";
+    ADD_AUDIT = "INSERT INTO audit (at, actor, action, object_kind, object, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    ACTOR_ID = "SELECT id FROM actor WHERE name = ?1";
+    AUDIT = audit!("NOT INDEXED", "");
+    AUDIT_BY_ACTOR = audit!("INDEXED BY audit_actor", " AND audit.actor = ?3");
+    AUDIT_BY_OBJECT = audit!("INDEXED BY audit_object", " AND audit.object_kind = ?3 AND audit.object = ?4");
+    PRUNE_AUDIT = "DELETE FROM audit WHERE number IN \
+                   (SELECT number FROM audit INDEXED BY audit_at WHERE at < ?1 ORDER BY at, number LIMIT ?2)";
 
     // One task.
     ROW_BY_PLACE = row!("FROM task CROSS JOIN content ON content.place = task.place WHERE task.place = ?1");
@@ -113,11 +147,12 @@ statements! {
 
     // Tasks come in.
     ADD_TASK = "INSERT INTO task (place, id, job, source, state, outcome, attempts, attempts_counted, losses_counted, \
-                module_unavailable_counted, run_at, order_key, created_at, finished_at, expires_at, configuration) \
-                VALUES (?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, 0, ?5, ?6, ?7, ?7, ?8, ?9)";
+                module_unavailable_counted, run_at, order_key, created_at, finished_at, expires_at, configuration, beside) \
+                VALUES (?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, 0, ?5, ?6, ?7, ?7, ?8, ?9, ?10)";
     ADD_CONTENT = "INSERT INTO content (place, revision, priority, max_attempts, retry_base_ms, retry_cap_ms, memory_bytes_max, \
                    timeout_ms, parent, label, tags, idempotency_key, unique_key, payload) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    ADD_ORIGIN = "INSERT INTO origin (place, depth, actor) VALUES (?1, ?2, ?3)";
     ADD_CONFIGURATION = "INSERT INTO configuration (place, sealed) VALUES (?1, ?2)";
     ADD_IDEMPOTENCY_KEY = "INSERT INTO idempotency_key (source, key, place, fingerprint) VALUES (?1, ?2, ?3, ?4)";
     ADD_LABEL = "INSERT INTO label (label, place) VALUES (?1, ?2)";
@@ -135,6 +170,7 @@ statements! {
     REMOVE_READY_TO = "DELETE FROM ready WHERE job = ?1 AND (order_key, place) <= (?2, ?3)";
     READY_ROW = row!(", content.timeout_ms, content.parent, content.tags, content.payload FROM task \
                       CROSS JOIN content ON content.place = task.place WHERE task.place = ?1");
+    DEPTH = "SELECT depth FROM origin WHERE place = ?1";
     CONFIGURATION = "SELECT sealed FROM configuration WHERE place = ?1";
     ADD_LEASE = "INSERT INTO lease (place, attempt, lease, lease_until, claimed_at, host, cancel_requested) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)";
@@ -162,6 +198,7 @@ statements! {
     DELETE_TAG = "DELETE FROM tag WHERE tag = ?1 AND place = ?2";
     DELETE_LOGS = "DELETE FROM log WHERE place BETWEEN ?1 AND ?2";
     DELETE_CONFIGURATIONS = "DELETE FROM configuration WHERE place BETWEEN ?1 AND ?2";
+    DELETE_ORIGINS = "DELETE FROM origin WHERE place BETWEEN ?1 AND ?2";
     DELETE_ATTEMPTS = "DELETE FROM attempt WHERE key BETWEEN ?1 AND ?2";
     DELETE_CONTENTS = "DELETE FROM content WHERE place BETWEEN ?1 AND ?2";
     DELETE_TASKS = "DELETE FROM task WHERE place BETWEEN ?1 AND ?2";
@@ -171,6 +208,7 @@ statements! {
     // What is to be seen.
     SUMMARY_BY_ID = concat!(summary!("FROM task INDEXED BY task_id"), " WHERE task.id = ?1");
     SUMMARY_BY_PLACE = concat!(summary!("FROM task NOT INDEXED"), " WHERE task.place = ?1");
+    ORIGIN = "SELECT origin.depth, actor.name FROM origin LEFT JOIN actor ON actor.id = origin.actor WHERE origin.place = ?1";
     ATTEMPTS = "SELECT attempt.number, attempt.outcome, attempt.started_at, attempt.finished_at, attempt.wait_ms, attempt.wall_us, \
                 attempt.cpu_us, attempt.peak_memory_bytes, attempt.http_calls, attempt.http_bytes_in, attempt.http_bytes_out, \
                 attempt.log_bytes, attempt.log_lines_dropped, attempt.output_bytes, revision.sha256, host.name, \

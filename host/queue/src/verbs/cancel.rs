@@ -1,5 +1,6 @@
 //! Cancel: somebody does not want a task any more.
 
+use mainworker_domain::audit::Actor;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Refusal, Timestamp};
 use mainworker_domain::task_id::TaskId;
@@ -11,6 +12,8 @@ pub struct Cancel {
     pub tasks: Vec<TaskId>,
     /// When.
     pub now: Timestamp,
+    /// Who wants it; none if it is the host itself.
+    pub by: Option<Actor>,
 }
 
 /// What became of one task.

@@ -85,4 +85,6 @@ pub struct ClaimedTask {
     pub alone: bool,
     /// The task whose job asked for this one.
     pub parent: Option<TaskId>,
+    /// How many tasks are above it ([`NewTask::depth`](crate::verbs::enqueue::NewTask::depth)).
+    pub depth: u32,
 }

@@ -4,6 +4,7 @@
 //! the one that has it, and needs no room.
 
 use crate::store::StoreError;
+use mainworker_domain::audit::Actor;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{State, Timestamp};
@@ -50,6 +51,10 @@ pub struct NewTask {
     pub memory_bytes_max: u64,
     /// The task whose job asked for this one.
     pub parent: Option<TaskId>,
+    /// How many tasks are above it, each of which asked for the next: one more than its parent has, and 0 without one.
+    pub depth: u32,
+    /// Who asked for it; none if it was the host itself, or a job.
+    pub by: Option<Actor>,
 }
 
 /// See [`NewTask::idempotency`]. A key belongs to a source, as long as its task is kept.

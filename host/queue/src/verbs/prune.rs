@@ -23,6 +23,9 @@ pub struct Retention {
     pub cancelled_ms: u64,
     /// Those that came too late.
     pub expired_ms: u64,
+    /// Entries of the audit, since they were written. Pruned apart from tasks
+    /// ([`PruneAudit`](crate::verbs::audit::PruneAudit)).
+    pub audit_ms: u64,
     /// Bytes of all that is stored. Beyond it the oldest terminal tasks go, however young they are, with a few more at times
     /// ([`RUN_TASKS_MAX`]).
     pub store_bytes_max: u64,

@@ -1,5 +1,6 @@
 //! Retry: a task that ended without a result gets a new life.
 
+use mainworker_domain::audit::Actor;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Refusal, Timestamp};
 use mainworker_domain::task_id::TaskId;
@@ -13,6 +14,8 @@ pub struct Retry {
     pub delay_ms: u64,
     /// When.
     pub now: Timestamp,
+    /// Who wants it; none if it is the host itself.
+    pub by: Option<Actor>,
 }
 
 /// What became of one task.

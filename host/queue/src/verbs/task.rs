@@ -1,6 +1,7 @@
 //! What can be seen of one task. Never its configuration.
 
 use crate::attempt::AttemptError;
+use mainworker_domain::audit::Actor;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::event::Progress;
 use mainworker_domain::job_name::JobName;
@@ -56,6 +57,10 @@ pub struct TaskSummary {
 pub struct TaskView {
     /// The task.
     pub summary: TaskSummary,
+    /// How many tasks are above it, each of which asked for the next.
+    pub depth: u32,
+    /// Who asked for it; none if it was the host itself, or a job.
+    pub requested_by: Option<Actor>,
     /// Its result: JSON text, if it is completed.
     pub result: Option<String>,
     /// How far its newest attempt has come.

@@ -75,7 +75,7 @@ async fn each_of_a_batch_is_decided_by_itself(store: &Harness<'_, impl Store>) {
     store.finished(new_task(3), Outcome::Rejected, NOW).await;
     store.enqueue([NewTask { job: job("other"), ..new_task(2) }], NOW).await;
     let tasks = vec![id(2), id(9), id(1), id(2), id(1), id(3)];
-    let answers = store.store.cancel(Cancel { tasks, now: NOW }).await.unwrap();
+    let answers = store.store.cancel(Cancel { tasks, now: NOW, by: None }).await.unwrap();
     let answer = |how, name: &str| CancelledTask { how, job: Some(job(name)) };
     let refused = Cancelled::Refused(Refusal::NotCancellable { state: State::Failed });
     let expected = [

@@ -32,7 +32,7 @@ on_each_store! {
 }
 
 async fn an_attempt_is_given_all_that_it_needs(store: &Harness<'_, impl Store>) {
-    let task = NewTask { run_at: at(10), memory_bytes_max: 64 << 20, ..new_task(1) };
+    let task = NewTask { run_at: at(10), memory_bytes_max: 64 << 20, depth: 3, ..new_task(1) };
     store.enqueue([task.clone()], NOW).await;
     let claim = begin(at(12));
     let claimed = store.claim(claim.clone()).await;
@@ -51,6 +51,7 @@ async fn an_attempt_is_given_all_that_it_needs(store: &Harness<'_, impl Store>) 
         memory_bytes_max: 64 << 20,
         alone: false,
         parent: None,
+        depth: 3,
     };
     let all = Claimed { tasks: vec![expected], expired: Vec::new(), more: false, next_due_at: None };
     assert_eq!(claimed, all);

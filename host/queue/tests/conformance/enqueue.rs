@@ -3,6 +3,7 @@
 use crate::support::{
     Harness, NOW, ask, at, begin, ended, id, idempotency, job, new_task, on_each_store, unique,
 };
+use mainworker_domain::audit::Actor;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::lifecycle::State;
 use mainworker_domain::outcome::Outcome;
@@ -43,6 +44,8 @@ async fn a_task_is_stored_as_it_was_accepted(store: &Harness<'_, impl Store>) {
         idempotency: idempotency("k", 1),
         unique: unique("u", UniquePolicy::Reject),
         parent: Some(id(77)),
+        depth: 4,
+        by: Some(Actor::Settings),
         ..new_task(1)
     };
     let enqueued = store.enqueue([task.clone()], NOW).await;
@@ -69,7 +72,14 @@ async fn a_task_is_stored_as_it_was_accepted(store: &Harness<'_, impl Store>) {
         cancel_requested: false,
         parent: Some(id(77)),
     };
-    let view = TaskView { summary, result: None, progress: None, attempts: Vec::new() };
+    let view = TaskView {
+        summary,
+        depth: 4,
+        requested_by: Some(Actor::Settings),
+        result: None,
+        progress: None,
+        attempts: Vec::new(),
+    };
     assert_eq!(store.task(id(1)).await, view);
 
     let claimed = store.claim_one(at(60)).await;

@@ -7,6 +7,8 @@
 mod support;
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod cancel;
 #[cfg(test)]
 mod claim;
@@ -44,3 +46,5 @@ mod settle;
 mod settle_asked;
 #[cfg(test)]
 mod task;
+#[cfg(test)]
+mod tokens;

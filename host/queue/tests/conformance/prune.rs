@@ -30,11 +30,18 @@ const ALL: Retention = Retention {
     failed_ms: u64::MAX,
     cancelled_ms: u64::MAX,
     expired_ms: u64::MAX,
+    audit_ms: u64::MAX,
     store_bytes_max: u64::MAX,
 };
 /// Keeps no task that has ended.
-const NOTHING: Retention =
-    Retention { completed_ms: 0, failed_ms: 0, cancelled_ms: 0, expired_ms: 0, store_bytes_max: u64::MAX };
+const NOTHING: Retention = Retention {
+    completed_ms: 0,
+    failed_ms: 0,
+    cancelled_ms: 0,
+    expired_ms: 0,
+    audit_ms: u64::MAX,
+    store_bytes_max: u64::MAX,
+};
 
 fn step(retention: Retention, now: Timestamp) -> Prune {
     Prune { retention, now, tasks_max: 2, after: 0 }

@@ -174,8 +174,14 @@ async fn a_place_is_not_used_again<F: Fixture>() {
     let fixture = reopened::<F>(async |store| {
         store.enqueue((1..=3).map(new_task), NOW).await;
         store.cancel(id(3), NOW).await;
-        let retention =
-            Retention { completed_ms: 0, failed_ms: 0, cancelled_ms: 0, expired_ms: 0, store_bytes_max: 0 };
+        let retention = Retention {
+            completed_ms: 0,
+            failed_ms: 0,
+            cancelled_ms: 0,
+            expired_ms: 0,
+            audit_ms: u64::MAX,
+            store_bytes_max: 0,
+        };
         assert_eq!(store.prune(Prune { retention, now: NOW, tasks_max: 9, after: 0 }).await, 1);
     })
     .await;

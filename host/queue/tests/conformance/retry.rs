@@ -72,7 +72,7 @@ async fn it_goes_behind_those_that_wait(store: &Harness<'_, impl Store>) {
 
 async fn a_delay_is_waited_for(store: &Harness<'_, impl Store>) {
     store.finished(new_task(1), Outcome::Rejected, NOW).await;
-    let retry = Retry { tasks: vec![id(1)], delay_ms: 5_000, now: at(1) };
+    let retry = Retry { tasks: vec![id(1)], delay_ms: 5_000, now: at(1), by: None };
     let queued = RetriedTask { how: Retried::Queued, job: Some(job("echo")) };
     assert_eq!(store.store.retry(retry).await, Ok(vec![queued]));
     assert_eq!(store.task(id(1)).await.summary.run_at, at(6));
@@ -143,7 +143,7 @@ async fn each_of_a_batch_is_decided_by_itself(store: &Harness<'_, impl Store>) {
     }
     store.finished(NewTask { job: job("other"), ..new_task(3) }, Outcome::Rejected, NOW).await;
     let tasks = vec![id(9), id(2), id(1), id(2), id(3)];
-    let answers = store.store.retry(Retry { tasks, delay_ms: 0, now: at(1) }).await.unwrap();
+    let answers = store.store.retry(Retry { tasks, delay_ms: 0, now: at(1), by: None }).await.unwrap();
     let answer = |how, name: &str| RetriedTask { how, job: Some(job(name)) };
     let expected = [
         RetriedTask { how: Retried::Unknown, job: None },

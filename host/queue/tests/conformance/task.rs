@@ -1,6 +1,8 @@
 //! Task: what is to be seen of one, at each stage.
 
-use crate::support::{Harness, NOW, at, at_ms, ended, id, new_task, on_each_store};
+use crate::support::{Harness, NOW, at, at_ms, begin, ended, id, new_task, on_each_store};
+use mainworker_domain::access::TokenId;
+use mainworker_domain::audit::Actor;
 use mainworker_domain::lifecycle::State;
 use mainworker_domain::outcome::{Outcome, Usage};
 use mainworker_queue::attempt::Figures;
@@ -15,11 +17,28 @@ on_each_store! {
     waits_are_counted_from_when_it_could_have_begun
     the_error_is_that_of_the_newest_attempt_that_ended
     a_clock_that_goes_back_makes_no_negative_time
+    who_asked_and_what_is_above_is_seen_of_each_alone
 }
 
 async fn an_unknown_task_is_none(store: &Harness<'_, impl Store>) {
     store.enqueue([new_task(1)], NOW).await;
     assert_eq!(store.store.task(id(2)).await, Ok(None));
+}
+
+async fn who_asked_and_what_is_above_is_seen_of_each_alone(store: &Harness<'_, impl Store>) {
+    let token = Actor::Token(TokenId::from_random(5));
+    let by = |number, by| NewTask { by, ..new_task(number) };
+    let deep = NewTask { depth: 7, parent: Some(id(1)), ..new_task(4) };
+    let tasks = [by(1, Some(token.clone())), by(2, None), by(3, Some(token.clone())), deep];
+    store.enqueue(tasks, NOW).await;
+    let mut found = Vec::new();
+    for number in 1..=4 {
+        let view = store.task(id(number)).await;
+        found.push((view.requested_by, view.depth));
+    }
+    assert_eq!(found, [(Some(token.clone()), 0), (None, 0), (Some(token), 0), (None, 7)]);
+    let claimed = store.claim(begin(NOW)).await.tasks;
+    assert_eq!(claimed.iter().map(|task| task.depth).collect::<Vec<_>>(), [0, 0, 0, 7]);
 }
 
 async fn an_attempt_that_runs_is_seen(store: &Harness<'_, impl Store>) {

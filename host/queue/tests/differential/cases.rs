@@ -11,10 +11,13 @@ use mainworker_queue::verbs::enqueue::{EnqueueError, EnqueueRefusal, How};
 use mainworker_queue::verbs::extend::Extended;
 use mainworker_queue::verbs::retry::Retried;
 use mainworker_queue::verbs::settle::Settled;
+use mainworker_queue::verbs::tokens::AddTokenError;
 use std::collections::BTreeMap;
 
 /// Every case that has to be come through, by name.
-const CASES: [&str; 54] = [
+const CASES: [&str; 61] = [
+    "audit of several",
+    "audit pruned",
     "cancel Already",
     "cancel NotCancellable",
     "cancel Now",
@@ -69,6 +72,11 @@ const CASES: [&str; 54] = [
     "task Failed",
     "task Queued",
     "task Running",
+    "token Already",
+    "token IdTaken",
+    "token Now",
+    "token Unknown",
+    "token added",
 ];
 
 /// The names of the cases in an answer.
@@ -144,6 +152,11 @@ fn cases(answer: &Answer) -> Vec<String> {
             let there = task.iter().flatten();
             there.map(|view| format!("task {:?}", view.summary.state)).collect()
         }
+        Answer::TokenAdded(Ok(())) => vec![case("token", "added")],
+        Answer::TokenAdded(Err(AddTokenError::Refused(refusal))) => vec![format!("token {refusal:?}")],
+        Answer::TokenRevoked(Ok(revoked)) => vec![format!("token {revoked:?}")],
+        Answer::Audited(entries) if entries.len() > 1 => vec![case("audit", "of several")],
+        Answer::AuditPruned(Ok(1..)) => vec![case("audit", "pruned")],
         Answer::Listed(tasks) if tasks.len() > 1 => vec![case("list", "of several")],
         Answer::Logged(Some(lines)) if lines.first().map(|line| line.0) < lines.last().map(|line| line.0) => {
             vec![case("log", "of several attempts")]

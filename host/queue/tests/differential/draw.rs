@@ -3,6 +3,8 @@
 
 use crate::operation::{Answer, Operation};
 use crate::support::{NOW, id, job, line, progress};
+use mainworker_domain::access::{Role, TokenId};
+use mainworker_domain::audit::{Action, Actor, Object};
 use mainworker_domain::digest::Digest;
 use mainworker_domain::lifecycle::{Ending, Jitter, State, Timestamp};
 use mainworker_domain::manifest;
@@ -10,6 +12,7 @@ use mainworker_domain::outcome::{Outcome, Usage};
 use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::UniquePolicy;
 use mainworker_queue::attempt::{AttemptError, Figures, Held, Lease};
+use mainworker_queue::verbs::audit::{AuditFilter, PruneAudit};
 use mainworker_queue::verbs::cancel::Cancel;
 use mainworker_queue::verbs::claim::Claim;
 use mainworker_queue::verbs::enqueue::{Enqueue, Idempotency, NewTask, Unique};
@@ -22,6 +25,7 @@ use mainworker_queue::verbs::record::{LogPiece, Record};
 use mainworker_queue::verbs::rescue::Rescue;
 use mainworker_queue::verbs::retry::Retry;
 use mainworker_queue::verbs::settle::{Settle, Settled};
+use mainworker_queue::verbs::tokens::{AddToken, NewToken, RevokeToken, TouchTokens};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::mem::take;
@@ -49,6 +53,8 @@ pub(crate) struct Draw {
 }
 
 impl Draw {
+    const ACTORS: [Actor; 2] = [Actor::Operator, Actor::Settings];
+
     /// The same operations for the same seed and answers.
     pub(crate) fn new(seed: u64) -> Self {
         let random = StdRng::seed_from_u64(seed);
@@ -69,7 +75,12 @@ impl Draw {
         // One that there never was, too.
         let tasks = (1..=self.newest + 1).map(id);
         let all = tasks.flat_map(|id| [Operation::Task(id), Operation::Log(id, 1_000)]);
-        let first = [Operation::Overview, Operation::List(Filter::default(), Timestamp::MAX)];
+        let first = [
+            Operation::Overview,
+            Operation::List(Filter::default(), Timestamp::MAX),
+            Operation::Tokens,
+            Operation::Audit(AuditFilter::default()),
+        ];
         first.into_iter().chain(all).collect()
     }
 
@@ -104,7 +115,7 @@ impl Draw {
     /// The next operation.
     pub(crate) fn next(&mut self) -> Operation {
         self.pass_time();
-        match self.below(100) {
+        match self.below(110) {
             0..24 => Operation::Enqueue(self.enqueue()),
             24..44 => Operation::Claim(self.claim()),
             44..64 => {
@@ -118,17 +129,37 @@ impl Draw {
             }),
             68..72 => Operation::Rescue(self.rescue()),
             72..77 => Operation::Record(self.several(4, Self::record)),
-            77..81 => Operation::Cancel(Cancel { tasks: self.several(4, Self::task), now: self.now }),
+            77..81 => Operation::Cancel(Cancel {
+                tasks: self.several(4, Self::task),
+                now: self.now,
+                by: self.actor(),
+            }),
             81..86 => Operation::Retry(Retry {
                 tasks: self.several(4, Self::task),
                 delay_ms: self.sometimes(|draw| draw.below(20_000)).unwrap_or(0),
                 now: self.now,
+                by: self.actor(),
             }),
             86..89 => Operation::Pause(self.pause()),
             89..91 => Operation::Expire(Expire { now: self.now, tasks_max: self.size(1, 5) }),
             91 => Operation::Prune(self.prune()),
             92..94 => Operation::Task(self.task()),
             94..97 => Operation::List(self.filter(), self.now),
+            99..101 => Operation::AddToken(self.add_token()),
+            101 | 108 | 109 => Operation::RevokeToken(RevokeToken {
+                id: self.token(),
+                now: self.now,
+                by: self.one_of(&Self::ACTORS),
+            }),
+            102..104 => Operation::TouchTokens(TouchTokens {
+                used: self.several(3, |draw| (draw.token(), draw.around(-9_000, 0))),
+            }),
+            104 => Operation::Tokens,
+            105..107 => Operation::Audit(self.audit_filter()),
+            107 => Operation::PruneAudit(PruneAudit {
+                before: self.around(-600_000, 0),
+                entries_max: self.size(0, 4),
+            }),
             97..99 => Operation::Log(self.task(), self.size(0, 60)),
             _ => Operation::Overview,
         }
@@ -184,6 +215,48 @@ impl Draw {
             concurrency_max: self.one_of(&[1, 2, 3, 100]),
             memory_bytes_max: self.below(6),
             parent: self.sometimes(Self::task),
+            depth: self.one_of(&[0, 0, 0, 3]),
+            by: self.actor(),
+        }
+    }
+
+    /// Somebody, or nobody.
+    fn actor(&mut self) -> Option<Actor> {
+        self.sometimes(
+            |draw| {
+                if draw.one_in(2) { Actor::Token(draw.token()) } else { draw.one_of(&Self::ACTORS) }
+            },
+        )
+    }
+
+    fn token(&mut self) -> TokenId {
+        TokenId::from_random(self.below(5))
+    }
+
+    fn add_token(&mut self) -> AddToken {
+        let token = NewToken {
+            id: self.token(),
+            source: self.sometimes(|draw| draw.one_of(&["api", "ci"]).to_owned()),
+            jobs: self.sometimes(|draw| draw.several(2, |draw| job(draw.one_of(&["a", "b"])))),
+            roles: self.several(3, |draw| draw.one_of(&Role::ALL)),
+            secret_sha256: [self.one_of(&[1, 2]); 32],
+            expires_at: self.sometimes(|draw| draw.around(-1_000, 60_000)),
+        };
+        AddToken { token, now: self.now, by: self.one_of(&Self::ACTORS) }
+    }
+
+    fn audit_filter(&mut self) -> AuditFilter {
+        AuditFilter {
+            actor: self.actor(),
+            action: self.sometimes(|draw| draw.one_of(Action::ALL)),
+            object: self.sometimes(|draw| match draw.below(4) {
+                0 => Object::Host,
+                1 => Object::Job(job(draw.one_of(&["a", "b"]))),
+                2 => Object::Token(draw.token()),
+                _ => Object::Task(draw.task()),
+            }),
+            from: self.sometimes(|draw| draw.around(-60_000, 0)),
+            to: self.sometimes(|draw| draw.around(-60_000, 0)),
         }
     }
 
@@ -258,7 +331,7 @@ impl Draw {
     fn pause(&mut self) -> Pause {
         let job = if self.one_in(4) { None } else { Some(job(self.one_of(&["a", "b", "d"]))) };
         // More often resumed than paused, so that something goes on.
-        Pause { job, paused: self.one_in(3) }
+        Pause { job, paused: self.one_in(3), now: self.now, by: self.actor() }
     }
 
     fn prune(&mut self) -> Prune {
@@ -268,6 +341,7 @@ impl Draw {
             failed_ms: kept_ms(),
             cancelled_ms: kept_ms(),
             expired_ms: kept_ms(),
+            audit_ms: u64::MAX,
             store_bytes_max: u64::MAX,
         };
         Prune { retention, now: self.now, tasks_max: self.size(1, 20), after: 0 }

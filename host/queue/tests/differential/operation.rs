@@ -6,6 +6,7 @@ use mainworker_domain::event::LogLine;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::store::{Store, StoreError};
+use mainworker_queue::verbs::audit::{AuditFilter, AuditRow, PruneAudit};
 use mainworker_queue::verbs::cancel::{Cancel, CancelledTask};
 use mainworker_queue::verbs::claim::{Claim, Claimed};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
@@ -20,6 +21,7 @@ use mainworker_queue::verbs::rescue::{Rescue, Rescued};
 use mainworker_queue::verbs::retry::{RetriedTask, Retry};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::task::{TaskSummary, TaskView};
+use mainworker_queue::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -42,6 +44,13 @@ pub(crate) enum Operation {
     /// All pages, of so many bytes.
     Log(TaskId, usize),
     Overview,
+    AddToken(AddToken),
+    RevokeToken(RevokeToken),
+    TouchTokens(TouchTokens),
+    Tokens,
+    /// All pages.
+    Audit(AuditFilter),
+    PruneAudit(PruneAudit),
 }
 
 /// What was answered.
@@ -62,6 +71,12 @@ pub(crate) enum Answer {
     Listed(Vec<TaskSummary>),
     Logged(Option<Vec<(u32, LogLine)>>),
     Overview(Overview),
+    TokenAdded(Result<(), AddTokenError>),
+    TokenRevoked(Result<Revoked, StoreError>),
+    TokensTouched(Result<(), StoreError>),
+    Tokens(Result<Vec<TokenRow>, StoreError>),
+    Audited(Vec<AuditRow>),
+    AuditPruned(Result<u64, StoreError>),
 }
 
 impl Operation {
@@ -94,6 +109,12 @@ impl Operation {
                 }
                 Answer::Overview(overview)
             }
+            Self::AddToken(add) => Answer::TokenAdded(store.add_token(add).await),
+            Self::RevokeToken(revoke) => Answer::TokenRevoked(store.revoke_token(revoke).await),
+            Self::TouchTokens(touch) => Answer::TokensTouched(store.touch_tokens(touch).await),
+            Self::Tokens => Answer::Tokens(store.tokens().await),
+            Self::Audit(filter) => Answer::Audited(harness.audit(filter).await),
+            Self::PruneAudit(prune) => Answer::AuditPruned(store.prune_audit(prune).await),
         }
     }
 }

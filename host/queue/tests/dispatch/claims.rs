@@ -1,7 +1,7 @@
 //! What begins, when, and how much of it.
 
 use crate::runner::{AT_ONCE, PANICS};
-use crate::stage::{MEMORY_BYTES, Stage, in_time};
+use crate::stage::{MEMORY_BYTES, NOW, Stage, in_time};
 use mainworker_domain::event::Event;
 use mainworker_domain::lifecycle::State;
 use mainworker_domain::outcome::Outcome;
@@ -82,12 +82,12 @@ async fn what_takes_all_memory_runs_with_nothing_else() {
 async fn a_paused_job_begins_when_it_is_resumed() {
     let mut stage = Stage::new();
     let dispatch = stage.dispatch(1);
-    stage.store.pause(Pause { job: None, paused: true }).await.unwrap();
+    stage.store.pause(Pause { job: None, paused: true, now: NOW, by: None }).await.unwrap();
     let id = stage.enqueue("{}").await;
     let claims = stage.store.count("claim");
     dispatch.wake();
     stage.store.counted("claim", claims + 1).await;
-    stage.store.pause(Pause { job: None, paused: false }).await.unwrap();
+    stage.store.pause(Pause { job: None, paused: false, now: NOW, by: None }).await.unwrap();
     assert!(!stage.has_begun());
     dispatch.wake();
     assert_eq!(stage.begins().await.task.held.task, id);

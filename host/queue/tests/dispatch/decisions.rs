@@ -74,6 +74,7 @@ impl Bare {
             memory_bytes_max: 10,
             alone: false,
             parent: None,
+            depth: 0,
         }
     }
 }

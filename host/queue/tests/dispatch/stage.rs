@@ -119,6 +119,8 @@ impl Stage {
             concurrency_max: 1_000,
             memory_bytes_max: 1,
             parent: None,
+            depth: 0,
+            by: None,
         }
     }
 

@@ -9,7 +9,7 @@ use mainworker_queue::store::Store;
 use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
 
 async fn cancel(stage: &Stage, id: TaskId) {
-    let cancel = Cancel { tasks: vec![id], now: crate::stage::NOW };
+    let cancel = Cancel { tasks: vec![id], now: crate::stage::NOW, by: None };
     assert_eq!(stage.store.cancel(cancel).await.unwrap()[0].how, Cancelled::Requested { attempt: 1 });
 }
 

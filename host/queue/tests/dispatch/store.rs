@@ -3,6 +3,7 @@
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::memory::MemoryStore;
 use mainworker_queue::store::{Store, StoreError};
+use mainworker_queue::verbs::audit::{AuditPage, PruneAudit, ReadAudit};
 use mainworker_queue::verbs::cancel::{Cancel, CancelledTask};
 use mainworker_queue::verbs::claim::{Claim, Claimed};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
@@ -18,6 +19,7 @@ use mainworker_queue::verbs::rescue::{Rescue, Rescued};
 use mainworker_queue::verbs::retry::{RetriedTask, Retry};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::task::TaskView;
+use mainworker_queue::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
@@ -118,5 +120,29 @@ impl Store for WatchedStore {
 
     async fn overview(&self) -> Result<Overview, StoreError> {
         self.ask("overview")?.overview().await
+    }
+
+    async fn add_token(&self, add: AddToken) -> Result<(), AddTokenError> {
+        self.ask("add_token")?.add_token(add).await
+    }
+
+    async fn revoke_token(&self, revoke: RevokeToken) -> Result<Revoked, StoreError> {
+        self.ask("revoke_token")?.revoke_token(revoke).await
+    }
+
+    async fn touch_tokens(&self, touch: TouchTokens) -> Result<(), StoreError> {
+        self.ask("touch_tokens")?.touch_tokens(touch).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+        self.ask("tokens")?.tokens().await
+    }
+
+    async fn audit(&self, read: ReadAudit) -> Result<AuditPage, StoreError> {
+        self.ask("audit")?.audit(read).await
+    }
+
+    async fn prune_audit(&self, prune: PruneAudit) -> Result<u64, StoreError> {
+        self.ask("prune_audit")?.prune_audit(prune).await
     }
 }

@@ -1,10 +1,12 @@
 //! Tasks expire and are deleted.
 
 use crate::stage::{NOW, Stage, in_time};
+use mainworker_domain::audit::Actor;
 use mainworker_domain::event::Event;
 use mainworker_domain::lifecycle::{Reason, State};
 use mainworker_queue::store::Store;
 use mainworker_queue::upkeep::{Upkeep, UpkeepOptions};
+use mainworker_queue::verbs::audit::{AuditFilter, ReadAudit};
 use mainworker_queue::verbs::cancel::Cancel;
 use mainworker_queue::verbs::prune::Retention;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ fn options() -> UpkeepOptions {
         failed_ms: HOUR_MS,
         cancelled_ms: HOUR_MS,
         expired_ms: HOUR_MS,
+        audit_ms: HOUR_MS,
         store_bytes_max: u64::MAX,
     };
     // As often as a test can wait for.
@@ -58,7 +61,7 @@ async fn tasks_that_ended_long_ago_are_deleted_step_by_step() {
         ids.push(stage.enqueue("{}").await);
     }
     let kept = ids.split_off(449);
-    stage.store.cancel(Cancel { tasks: ids.clone(), now: NOW }).await.unwrap();
+    stage.store.cancel(Cancel { tasks: ids.clone(), now: NOW, by: None }).await.unwrap();
     let upkeep = start(&stage);
     // Three steps are one round.
     in_time(stage.store.counted("prune", 4)).await;
@@ -70,6 +73,32 @@ async fn tasks_that_ended_long_ago_are_deleted_step_by_step() {
     let overview = stage.store.overview().await.unwrap();
     assert_eq!((overview.count(State::Cancelled), overview.count(State::Queued)), (0, 1));
     assert_eq!(stage.state(kept[0]).await, State::Queued);
+}
+
+#[tokio::test]
+async fn entries_of_the_audit_go_when_they_are_too_old() {
+    let mut stage = Stage::new();
+    let mut tasks = Vec::new();
+    for _ in 0..450 {
+        tasks.push(stage.enqueue("{}").await);
+    }
+    let cancel = Cancel { tasks, now: NOW, by: Some(Actor::Operator) };
+    stage.store.cancel(cancel).await.unwrap();
+    let read = || ReadAudit {
+        filter: AuditFilter::default(),
+        before: None,
+        entries_max: 1_000,
+        examined_max: 1_000,
+    };
+    let upkeep = start(&stage);
+    in_time(stage.store.counted("prune_audit", 2)).await;
+    assert_eq!(stage.store.audit(read()).await.unwrap().entries.len(), 450);
+    stage.clock.advance(HOUR_MS.cast_signed() + 1);
+    // One that may have begun before, then three steps.
+    let before = stage.store.count("prune_audit");
+    in_time(stage.store.counted("prune_audit", before + 5)).await;
+    in_time(upkeep.stop()).await;
+    assert_eq!(stage.store.audit(read()).await.unwrap().entries, []);
 }
 
 #[tokio::test]

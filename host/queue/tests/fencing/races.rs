@@ -136,6 +136,7 @@ async fn a_task_is_retried_or_deleted(store: &Harness<'_, impl Store>) {
         failed_ms: 0,
         cancelled_ms: 0,
         expired_ms: 0,
+        audit_ms: u64::MAX,
         store_bytes_max: u64::MAX,
     };
     let prune = store.prune(Prune { retention, now: at(9), tasks_max: 2, after: 0 });

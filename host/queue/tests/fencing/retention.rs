@@ -15,8 +15,14 @@ fenced! {
 
 /// Keeps nothing that has ended.
 fn prune() -> Prune {
-    let retention =
-        Retention { completed_ms: 0, failed_ms: 0, cancelled_ms: 0, expired_ms: 0, store_bytes_max: 0 };
+    let retention = Retention {
+        completed_ms: 0,
+        failed_ms: 0,
+        cancelled_ms: 0,
+        expired_ms: 0,
+        audit_ms: u64::MAX,
+        store_bytes_max: 0,
+    };
     Prune { retention, now: at(3_600), tasks_max: 100, after: 0 }
 }
 

@@ -85,6 +85,8 @@ impl Plan {
             concurrency_max,
             memory_bytes_max: if dice.percent(95) { 1 + dice.below(60) } else { MEMORY_BYTES + 50 },
             parent: None,
+            depth: 0,
+            by: None,
         }
     }
 }
@@ -148,7 +150,7 @@ impl World {
     fn cancel(&mut self) -> Check {
         let Some(id) = self.any_task() else { return Ok(()) };
         let wall = self.wall();
-        let answers = now(self.store.cancel(Cancel { tasks: vec![id], now: wall })).unwrap();
+        let answers = now(self.store.cancel(Cancel { tasks: vec![id], now: wall, by: None })).unwrap();
         self.model.cancelled(id, &answers[0], wall)?;
         match answers[0].how {
             Cancelled::Requested { attempt } => self.tell_all(|| Input::StopAttempt { task: id, attempt }),
@@ -161,7 +163,8 @@ impl World {
     fn retry(&mut self) -> Check {
         let Some(id) = self.any_task() else { return Ok(()) };
         let (wall, delay_ms) = (self.wall(), self.dice.below(300));
-        let answers = now(self.store.retry(RetryVerb { tasks: vec![id], delay_ms, now: wall })).unwrap();
+        let answers =
+            now(self.store.retry(RetryVerb { tasks: vec![id], delay_ms, now: wall, by: None })).unwrap();
         self.model.retried(id, &answers[0], delay_ms, wall)?;
         self.tell_all(|| Input::Wake)
     }
@@ -176,7 +179,8 @@ impl World {
 
     fn set_paused(&mut self, job: Option<JobName>, paused: bool) {
         if self.broken != Some(Broken::IgnoresPauses) {
-            now(self.store.pause(Pause { job: job.clone(), paused })).unwrap();
+            let pause = Pause { job: job.clone(), paused, now: self.wall(), by: None };
+            now(self.store.pause(pause)).unwrap();
         }
         match job {
             Some(job) => self.model.jobs.entry(job).or_default().paused = paused,

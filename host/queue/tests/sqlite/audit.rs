@@ -89,6 +89,17 @@ const WRONG: &[(&str, &str)] = &[
          UNION ALL SELECT place FROM unique_key WHERE place NOT IN (SELECT place FROM task)",
     ),
     (
+        "what a task says it has beside its row is not there, or the other way round",
+        "SELECT place FROM task WHERE (beside & 1 != 0) != (place IN (SELECT place FROM origin))
+         UNION ALL SELECT place FROM origin WHERE place NOT IN (SELECT place FROM task)
+         UNION ALL SELECT place FROM origin WHERE actor NOT NULL AND actor NOT IN (SELECT id FROM actor)",
+    ),
+    (
+        "an actor is missing",
+        "SELECT number FROM audit WHERE actor NOT IN (SELECT id FROM actor)
+         UNION ALL SELECT number FROM token WHERE created_by NOT IN (SELECT id FROM actor)",
+    ),
+    (
         "a name is missing",
         "SELECT place FROM task WHERE job NOT IN (SELECT id FROM job) OR source NOT IN (SELECT id FROM source)
          UNION ALL SELECT place FROM content WHERE revision NOT IN (SELECT id FROM revision)

@@ -152,6 +152,7 @@ fn it_goes_with_a_task_that_failed_when_that_is_kept_no_longer() {
         failed_ms: 10_000,
         cancelled_ms: 0,
         expired_ms: 0,
+        audit_ms: u64::MAX,
         store_bytes_max: u64::MAX,
     };
     for (seconds, is_kept) in [(9, true), (10, false)] {

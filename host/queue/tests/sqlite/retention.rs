@@ -4,6 +4,7 @@ use crate::audit::{audit, look_into, number};
 use crate::support::{
     Harness, NOW, at, begin, block_on, ended, id, idempotency, line, new_folder, new_task, progress, unique,
 };
+use mainworker_domain::audit::Actor;
 use mainworker_domain::event::LogLine;
 use mainworker_domain::lifecycle::State;
 use mainworker_domain::outcome::Outcome;
@@ -52,13 +53,15 @@ const RUNS: [(usize, Fate); 8] = [
 /// Attempts of an old task, at the most.
 const ATTEMPTS_MAX: u32 = 5;
 /// Tables that say nothing of a single task.
-const OF_NO_TASK: [&str; 7] = ["migration", "store", "kept", "job", "source", "revision", "host"];
+const OF_NO_TASK: [&str; 10] =
+    ["migration", "store", "kept", "job", "source", "revision", "host", "actor", "token", "audit"];
 
 const KEEP_ALL: Retention = Retention {
     completed_ms: u64::MAX,
     failed_ms: u64::MAX,
     cancelled_ms: u64::MAX,
     expired_ms: u64::MAX,
+    audit_ms: u64::MAX,
     store_bytes_max: u64::MAX,
 };
 
@@ -80,6 +83,8 @@ fn task(number: u128, fate: Fate) -> NewTask {
         // The same key as that of its neighbour, which is another source's.
         idempotency: idempotency(&format!("key {}", number / 2), 1),
         unique: unique(&format!("key {number}"), UniquePolicy::Reject),
+        depth: 1,
+        by: Some(Actor::Operator),
         ..new_task(number)
     }
 }

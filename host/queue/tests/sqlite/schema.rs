@@ -1,10 +1,12 @@
 //! Stores that former versions made. Each schema has a fixture that was written by it; a new step adds one and edits none.
 
 use crate::audit::{audit, number};
-use crate::support::{Harness, NOW, block_on, id, new_folder};
-use mainworker_domain::lifecycle::State;
+use crate::support::{Harness, NOW, begin, block_on, id, new_folder, new_task};
+use mainworker_domain::audit::Actor;
+use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
 use mainworker_queue::sqlite::SqliteStore;
+use mainworker_queue::verbs::enqueue::NewTask;
 use mainworker_queue::verbs::list::Filter;
 use rusqlite::Connection;
 use std::path::Path;
@@ -47,8 +49,22 @@ fn a_store_of_schema_1_opens() {
         let rejected = Filter { outcome: Some(Outcome::Rejected), ..Filter::default() };
         assert_eq!(harness.list_ids(rejected, NOW).await, [id(2)]);
         assert_eq!(store.kept("key check").await, Ok(Some(vec![7])));
+        // What the schema learned since then holds of former tasks too, and of new ones.
+        let former = harness.task(id(4)).await;
+        assert_eq!((former.depth, former.requested_by), (0, None));
+        harness.enqueue([NewTask { depth: 2, by: Some(Actor::Operator), ..new_task(8) }], NOW).await;
+        let new = harness.task(id(8)).await;
+        assert_eq!((new.depth, new.requested_by), (2, Some(Actor::Operator)));
+        let begun: Vec<_> = harness
+            .claim(begin(Timestamp::MAX))
+            .await
+            .tasks
+            .iter()
+            .map(|task| (task.held.task, task.depth))
+            .collect();
+        assert_eq!(begun, [(id(8), 2), (id(3), 0)]);
     });
-    assert_eq!(number(folder.path(), "PRAGMA user_version"), 1);
+    assert_eq!(number(folder.path(), "PRAGMA user_version"), 2);
     drop(store);
     audit(folder.path());
 }
@@ -57,6 +73,7 @@ fn a_store_of_schema_1_opens() {
 fn a_schema_that_was_released_is_not_edited() {
     let (former, new) = (new_folder(), new_folder());
     restore(former.path(), include_str!("schema_1.sql"), 1);
+    drop(SqliteStore::open(former.path(), NOW).unwrap());
     drop(SqliteStore::open(new.path(), NOW).unwrap());
     let statements = |folder: &Path| -> Vec<String> {
         let connection = Connection::open(folder.join("queue.sqlite3")).unwrap();

@@ -16,6 +16,7 @@ const KEEP_ALL: Retention = Retention {
     failed_ms: u64::MAX,
     cancelled_ms: u64::MAX,
     expired_ms: u64::MAX,
+    audit_ms: u64::MAX,
     store_bytes_max: u64::MAX,
 };
 
@@ -88,7 +89,7 @@ fn pages_are_given_back_step_by_step() {
         let harness = Harness::new(&store);
         harness.enqueue((1..=1_000).map(large), NOW).await;
         let tasks = (1..=1_000).map(id).collect();
-        store.cancel(mainworker_queue::verbs::cancel::Cancel { tasks, now: NOW }).await.unwrap();
+        store.cancel(mainworker_queue::verbs::cancel::Cancel { tasks, now: NOW, by: None }).await.unwrap();
         let retention = Retention { cancelled_ms: 0, ..KEEP_ALL };
         let prune = Prune { retention, now: at(1), tasks_max: 100, after: 0 };
         let pages = || number(folder.path(), "PRAGMA page_count");

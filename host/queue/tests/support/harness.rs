@@ -7,6 +7,7 @@ use mainworker_domain::outcome::Outcome;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::attempt::Held;
 use mainworker_queue::store::Store;
+use mainworker_queue::verbs::audit::{AuditFilter, AuditRow, ReadAudit};
 use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
 use mainworker_queue::verbs::claim::{Claim, Claimed, ClaimedTask};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, EnqueueRefusal, Enqueued, NewTask};
@@ -119,13 +120,13 @@ impl<'a, S: Store> Harness<'a, S> {
     /// Cancels one task.
     pub(crate) async fn cancel(&self, task: TaskId, now: Timestamp) -> Cancelled {
         let [cancelled] =
-            self.store.cancel(Cancel { tasks: vec![task], now }).await.unwrap().try_into().unwrap();
+            self.store.cancel(Cancel { tasks: vec![task], now, by: None }).await.unwrap().try_into().unwrap();
         cancelled.how
     }
 
     /// Retries one task without a delay.
     pub(crate) async fn retry(&self, task: TaskId, now: Timestamp) -> Retried {
-        let retry = Retry { tasks: vec![task], delay_ms: 0, now };
+        let retry = Retry { tasks: vec![task], delay_ms: 0, now, by: None };
         let [retried] = self.store.retry(retry).await.unwrap().try_into().unwrap();
         retried.how
     }
@@ -133,7 +134,7 @@ impl<'a, S: Store> Harness<'a, S> {
     /// Pauses or resumes a job, or everything.
     pub(crate) async fn pause(&self, job: Option<&str>, paused: bool) {
         let job = job.map(super::requests::job);
-        self.store.pause(Pause { job, paused }).await.unwrap();
+        self.store.pause(Pause { job, paused, now: super::requests::NOW, by: None }).await.unwrap();
     }
 
     /// Ends all whose time is over: their ids in order.
@@ -226,6 +227,25 @@ impl<'a, S: Store> Harness<'a, S> {
     /// The overview.
     pub(crate) async fn overview(&self) -> Overview {
         self.store.overview().await.unwrap()
+    }
+
+    /// All entries of the audit that fit, the newest first, by small pages.
+    pub(crate) async fn audit(&self, filter: AuditFilter) -> Vec<AuditRow> {
+        let mut entries = Vec::new();
+        let mut before = None;
+        loop {
+            let read = ReadAudit { filter: filter.clone(), before, entries_max: 3, examined_max: 7 };
+            let page = self.store.audit(read).await.unwrap();
+            assert!(page.entries.len() <= 3, "{} entries on a page of 3", page.entries.len());
+            entries.extend(page.entries);
+            match page.next {
+                Some(next) => {
+                    assert!(before.is_none_or(|before| next < before), "{next} does not come further");
+                    before = Some(next);
+                }
+                None => return entries,
+            }
+        }
     }
 
     /// All that can be seen of a task that must be there, to see whether anything changes.

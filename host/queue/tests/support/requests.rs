@@ -59,6 +59,8 @@ pub(crate) fn new_task(number: u128) -> NewTask {
         concurrency_max: 1_000,
         memory_bytes_max: 1,
         parent: None,
+        depth: 0,
+        by: None,
     }
 }
 

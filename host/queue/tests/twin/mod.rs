@@ -8,6 +8,7 @@ use mainworker_domain::task_id::TaskId;
 use mainworker_queue::attempt::{Held, Lease};
 use mainworker_queue::memory::MemoryStore;
 use mainworker_queue::store::{Store, StoreError};
+use mainworker_queue::verbs::audit::{AuditPage, PruneAudit, ReadAudit};
 use mainworker_queue::verbs::cancel::{Cancel, CancelledTask};
 use mainworker_queue::verbs::claim::{Claim, Claimed};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
@@ -23,6 +24,7 @@ use mainworker_queue::verbs::rescue::{Rescue, Rescued};
 use mainworker_queue::verbs::retry::{RetriedTask, Retry};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::task::TaskView;
+use mainworker_queue::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Mutex;
@@ -240,5 +242,29 @@ impl Store for Twin {
 
     async fn overview(&self) -> Result<Overview, StoreError> {
         self.present().overview().await
+    }
+
+    async fn add_token(&self, add: AddToken) -> Result<(), AddTokenError> {
+        self.tell(Verb::Other, |store| ready(store.add_token(add.clone())))
+    }
+
+    async fn revoke_token(&self, revoke: RevokeToken) -> Result<Revoked, StoreError> {
+        self.tell(Verb::Other, |store| ready(store.revoke_token(revoke.clone())))
+    }
+
+    async fn touch_tokens(&self, touch: TouchTokens) -> Result<(), StoreError> {
+        self.tell(Verb::Other, |store| ready(store.touch_tokens(touch.clone())))
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+        self.present().tokens().await
+    }
+
+    async fn audit(&self, read: ReadAudit) -> Result<AuditPage, StoreError> {
+        self.present().audit(read).await
+    }
+
+    async fn prune_audit(&self, prune: PruneAudit) -> Result<u64, StoreError> {
+        self.tell(Verb::Other, |store| ready(store.prune_audit(prune)))
     }
 }

@@ -8,8 +8,9 @@ use super::body::{self, Kind, object};
 use super::limits::{BULK, PAGE_TASKS_EXAMINED_MAX, PAGE_TASKS_MAX};
 use super::problem::ApiError;
 use super::{Api, filter};
+use crate::access::Caller;
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use mainworker_client::wire::{BulkAnswer, BulkRequest};
 use mainworker_domain::lifecycle::{Refusal, State as TaskState};
 use mainworker_domain::task_id::TaskId;
@@ -46,9 +47,10 @@ enum Done {
 )]
 pub(super) async fn cancel_many(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Arc<Caller>>,
     request: Request,
 ) -> Result<Json<BulkAnswer>, ApiError> {
-    change(&api, request, Verb::Cancel).await.map(Json)
+    change(&api, &caller, request, Verb::Cancel).await.map(Json)
 }
 
 /// Retries all tasks that fit the filter; without `state`, those that failed.
@@ -60,12 +62,13 @@ pub(super) async fn cancel_many(
 )]
 pub(super) async fn retry_many(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Arc<Caller>>,
     request: Request,
 ) -> Result<Json<BulkAnswer>, ApiError> {
-    change(&api, request, Verb::Retry).await.map(Json)
+    change(&api, &caller, request, Verb::Retry).await.map(Json)
 }
 
-async fn change(api: &Api, request: Request, verb: Verb) -> Result<BulkAnswer, ApiError> {
+async fn change(api: &Api, caller: &Caller, request: Request, verb: Verb) -> Result<BulkAnswer, ApiError> {
     let body = body::read(api, request, Kind::Small).await?;
     let (filter, preview) = read(&body.bytes, verb)?;
     let begun = Instant::now();
@@ -83,7 +86,7 @@ async fn change(api: &Api, request: Request, verb: Verb) -> Result<BulkAnswer, A
         answer.matched += page.tasks.len() as u64;
         if !preview && !page.tasks.is_empty() {
             let tasks = page.tasks.iter().map(|task| task.id).collect();
-            for done in verb.apply(api, tasks).await? {
+            for done in verb.apply(api, caller, tasks).await? {
                 match done {
                     Done::Changed => answer.changed += 1,
                     Done::Already => {}
@@ -141,10 +144,10 @@ impl Verb {
         }
     }
 
-    async fn apply(self, api: &Api, tasks: Vec<TaskId>) -> Result<Vec<Done>, StoreError> {
+    async fn apply(self, api: &Api, caller: &Caller, tasks: Vec<TaskId>) -> Result<Vec<Done>, StoreError> {
         Ok(match self {
-            Self::Cancel => api.host.cancel(tasks).await?.into_iter().map(Done::of_cancel).collect(),
-            Self::Retry => api.host.retry(tasks, 0).await?.into_iter().map(Done::of_retry).collect(),
+            Self::Cancel => api.host.cancel(tasks, caller).await?.into_iter().map(Done::of_cancel).collect(),
+            Self::Retry => api.host.retry(tasks, 0, caller).await?.into_iter().map(Done::of_retry).collect(),
         })
     }
 }

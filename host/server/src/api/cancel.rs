@@ -4,11 +4,12 @@ use super::body::{self, Kind};
 use super::problem::ApiError;
 use super::tasks::{NamedTask, find, unknown};
 use super::{Api, openapi};
-use crate::access::{Caller, Role};
+use crate::access::Caller;
 use axum::Json;
 use axum::extract::{Extension, Request, State};
 use http::StatusCode;
 use mainworker_client::wire::CancelAnswer;
+use mainworker_domain::access::Role;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::verbs::cancel::Cancelled;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ pub(super) async fn cancel_task(
     if !caller.may(Role::Operate) {
         check_own(&api, &caller, id).await?;
     }
-    let cancelled = api.host.cancel(vec![id]).await?;
+    let cancelled = api.host.cancel(vec![id], &caller).await?;
     let (status, cancel) = match cancelled.first() {
         Some(Cancelled::Now) => (StatusCode::OK, "cancelled"),
         Some(Cancelled::Requested { .. }) => (StatusCode::ACCEPTED, "requested"),

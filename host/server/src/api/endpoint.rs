@@ -4,12 +4,13 @@ use super::Api;
 use super::body::discard;
 use super::limits::REQUEST;
 use super::problem::ApiError;
-use crate::access::{Caller, Role};
+use crate::access::Caller;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use mainworker_domain::access::Role;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -54,7 +55,7 @@ impl Needs {
         let authorization = given.next().map(|value| value.to_str().unwrap_or_default());
         // Of two nobody knows which one somebody before this host has looked at.
         let authorization = if given.next().is_some() { Some("") } else { authorization };
-        let caller = api.host.access.caller(authorization)?;
+        let caller = api.host.access.caller(authorization, api.host.now())?;
         self.check(&caller)?;
         Ok(Some(caller))
     }

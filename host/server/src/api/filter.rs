@@ -2,8 +2,9 @@
 
 use super::problem::ApiError;
 use super::query::Parameters;
-use crate::access::{Caller, Role};
+use crate::access::Caller;
 use mainworker_client::wire::TaskFilter;
+use mainworker_domain::access::Role;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::nearest::nearest;
@@ -157,6 +158,7 @@ pub(super) fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use mainworker_client::wire::TaskFilter;
+    use mainworker_domain::audit::Actor;
 
     fn parsed(query: &str) -> Result<Filter, ApiError> {
         let uri = format!("/v1/tasks?{query}").parse().unwrap();
@@ -243,7 +245,12 @@ mod tests {
 
     #[test]
     fn without_the_role_read_a_caller_finds_its_own() {
-        let mut caller = Caller { source: "api".to_owned(), roles: vec![Role::Enqueue] };
+        let mut caller = Caller {
+            actor: Actor::Settings,
+            source: "api".to_owned(),
+            roles: vec![Role::Enqueue],
+            jobs: None,
+        };
         let of = |source: Option<&str>| Filter { source: source.map(str::to_owned), ..Filter::default() };
         for asked in [None, Some("api")] {
             let mut filter = of(asked);

@@ -4,9 +4,11 @@
 //! is run with `MAINWORKER_WRITE_OPENAPI=1`.
 
 use super::endpoint::{Endpoint, Needs};
-use super::{bulk, cancel, enqueue, events, health, jobs, log, pause, retry, routes, stats, tasks};
-use crate::access::Role;
+use super::{
+    audit, bulk, cancel, enqueue, events, health, jobs, log, pause, retry, routes, stats, tasks, tokens,
+};
 use mainworker_client::wire;
+use mainworker_domain::access::Role;
 use std::sync::LazyLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
@@ -26,7 +28,8 @@ const TOKEN: &str = "token";
     paths(
         enqueue::enqueue, enqueue::enqueue_batch, tasks::list_tasks, tasks::show_task, log::read_log,
         cancel::cancel_task, retry::retry_task, bulk::cancel_many, bulk::retry_many, jobs::list_jobs, jobs::show_job,
-        pause::pause_job, pause::resume_job, pause::pause_all, pause::resume_all, stats::stats, events::follow_events,
+        pause::pause_job, pause::resume_job, pause::pause_all, pause::resume_all, tokens::create_token,
+        tokens::list_tokens, tokens::revoke_token, audit::read_audit, stats::stats, events::follow_events,
         health::alive, health::ready, health::metrics, health::openapi,
     ),
     components(schemas(
@@ -36,6 +39,7 @@ const TOKEN: &str = "token";
         (name = "tasks", description = "Requests to run a job"),
         (name = "jobs", description = "Kinds of work"),
         (name = "host", description = "The host itself"),
+        (name = "access", description = "Who may do what, and who did"),
         (name = "machines", description = "What monitoring asks for"),
     ),
 )]
@@ -125,6 +129,14 @@ pub(super) struct TaskPath {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its description is used")]
+pub(super) struct TokenPath {
+    /// The token's name, which is no secret.
+    id: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only its description is used")]
 pub(super) struct JobPath {
     /// The job.
     name: String,
@@ -176,6 +188,26 @@ pub(super) struct EventParameters {
     job: Option<String>,
     /// Of these kinds, separated by commas.
     kind: Option<String>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(super) struct AuditParameters {
+    /// Of this actor: `token:ID`, `settings` or `operator`.
+    actor: Option<String>,
+    /// About this, such as `task-cancelled`.
+    action: Option<String>,
+    /// To a `task`, a `job`, the `host`, a `token` or a `schedule`.
+    kind: Option<String>,
+    /// Its name or id.
+    object: Option<String>,
+    /// At or after.
+    from: Option<String>,
+    /// Before.
+    to: Option<String>,
+    /// `nextCursor` of the page before.
+    cursor: Option<String>,
 }
 
 /// The description as JSON.

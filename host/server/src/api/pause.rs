@@ -4,8 +4,9 @@ use super::body::{self, Kind};
 use super::jobs::{Known, NamedJob};
 use super::problem::ApiError;
 use super::{Api, openapi};
+use crate::access::Caller;
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use mainworker_client::wire::PauseAnswer;
 use std::sync::Arc;
 
@@ -16,9 +17,10 @@ use std::sync::Arc;
 )]
 pub(super) async fn pause_all(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Arc<Caller>>,
     request: Request,
 ) -> Result<Json<PauseAnswer>, ApiError> {
-    of_all(&api, request, true).await
+    of_all(&api, &caller, request, true).await
 }
 
 /// Lets attempts begin again. A job that was paused by its name stays so.
@@ -28,9 +30,10 @@ pub(super) async fn pause_all(
 )]
 pub(super) async fn resume_all(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Arc<Caller>>,
     request: Request,
 ) -> Result<Json<PauseAnswer>, ApiError> {
-    of_all(&api, request, false).await
+    of_all(&api, &caller, request, false).await
 }
 
 /// Lets no attempt of the job begin until it is resumed.
@@ -40,10 +43,11 @@ pub(super) async fn resume_all(
 )]
 pub(super) async fn pause_job(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Arc<Caller>>,
     job: NamedJob,
     request: Request,
 ) -> Result<Json<PauseAnswer>, ApiError> {
-    of_job(&api, job, request, true).await
+    of_job(&api, &caller, job, request, true).await
 }
 
 /// Lets attempts of the job begin again.
@@ -53,20 +57,27 @@ pub(super) async fn pause_job(
 )]
 pub(super) async fn resume_job(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Arc<Caller>>,
     job: NamedJob,
     request: Request,
 ) -> Result<Json<PauseAnswer>, ApiError> {
-    of_job(&api, job, request, false).await
+    of_job(&api, &caller, job, request, false).await
 }
 
-async fn of_all(api: &Api, request: Request, paused: bool) -> Result<Json<PauseAnswer>, ApiError> {
+async fn of_all(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+    paused: bool,
+) -> Result<Json<PauseAnswer>, ApiError> {
     body::small(&body::read(api, request, Kind::Small).await?.bytes, &[])?;
-    api.host.pause(None, paused).await?;
+    api.host.pause(None, paused, caller).await?;
     Ok(Json(PauseAnswer { job: None, paused }))
 }
 
 async fn of_job(
     api: &Api,
+    caller: &Caller,
     NamedJob(name): NamedJob,
     request: Request,
     paused: bool,
@@ -75,6 +86,6 @@ async fn of_job(
     // A name that is mistyped would be paused for ever without anybody noticing.
     let name = Known::look(api).await?.find(&name)?;
     let job = Some(name.to_string());
-    api.host.pause(Some(name), paused).await?;
+    api.host.pause(Some(name), paused, caller).await?;
     Ok(Json(PauseAnswer { job, paused }))
 }

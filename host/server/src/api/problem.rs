@@ -3,13 +3,15 @@
 //! Each code has one HTTP status, in `STATUSES`.
 
 use super::limits::{HEADERS_MAX, RETRY_AFTER_SECONDS};
-use crate::access::{Role, Unauthenticated};
+use crate::access::Unauthenticated;
 use crate::failure::Failure;
 use crate::hints;
+use crate::tokens::TokenNotMade;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use mainworker_client::wire::Problem;
+use mainworker_domain::access::Role;
 use mainworker_domain::json::Malformed;
 use mainworker_domain::lifecycle::Refusal;
 use mainworker_domain::rejection::escape_pointer;
@@ -19,17 +21,17 @@ use mainworker_queue::store::StoreError;
 
 /// The HTTP status of each code.
 #[rustfmt::skip]
-pub(super) const STATUSES: [(&str, u16); 36] = [
+pub(super) const STATUSES: [(&str, u16); 38] = [
     ("malformed_request", 400), ("malformed_json", 400), ("missing_field", 400), ("unknown_field", 400), ("wrong_type", 400), ("bad_cursor", 400), ("bad_filter", 400),
     ("unauthenticated", 401),
     ("role_missing", 403), ("source_mismatch", 403), ("source_not_allowed", 403),
-    ("not_found", 404), ("unknown_job", 404), ("unknown_task", 404),
+    ("not_found", 404), ("unknown_job", 404), ("unknown_task", 404), ("unknown_token", 404),
     ("method_not_allowed", 405),
     ("timeout", 408),
     ("idempotency_conflict", 409), ("unique_conflict", 409), ("not_cancellable", 409), ("not_retryable", 409), ("configuration_gone", 409),
     ("too_large", 413),
     ("unsupported_media_type", 415),
-    ("payload_invalid", 422), ("missing_configuration", 422), ("options_invalid", 422),
+    ("payload_invalid", 422), ("missing_configuration", 422), ("options_invalid", 422), ("token_invalid", 422),
     ("rate_limited", 429), ("queue_full", 429),
     ("headers_too_large", 431),
     ("host_error", 500),
@@ -187,6 +189,22 @@ pub enum ApiError {
         /// The id as given, shortened.
         id: String,
     },
+    /// No such token.
+    #[error("there is no token `{id}` here")]
+    UnknownToken {
+        /// The id as given, shortened.
+        id: String,
+    },
+    /// A token that cannot be meant.
+    #[error("{problem}")]
+    TokenInvalid {
+        /// Where, as a JSON pointer.
+        pointer: &'static str,
+        /// What was found and expected.
+        problem: String,
+        /// The word most like it.
+        nearest: Option<&'static str>,
+    },
     /// No such job.
     #[error("there is no job `{name}` here")]
     UnknownJob {
@@ -240,6 +258,23 @@ pub enum ApiError {
     },
 }
 
+impl From<TokenNotMade> for ApiError {
+    fn from(error: TokenNotMade) -> Self {
+        let pointer = match &error {
+            TokenNotMade::Source(_) => "/source",
+            TokenNotMade::NoRole => "/roles",
+            TokenNotMade::Expired { .. } => "/expiresAt",
+            TokenNotMade::Refused(_) => "",
+            TokenNotMade::Random { problem } => {
+                tracing::error!(problem, "drawing random bytes failed");
+                return Self::Host("drawing random bytes failed");
+            }
+            TokenNotMade::Store(error) => return Self::Store(error.clone()),
+        };
+        Self::TokenInvalid { pointer, problem: error.to_string(), nearest: None }
+    }
+}
+
 impl ApiError {
     /// The stable code.
     pub fn code(&self) -> &str {
@@ -266,6 +301,8 @@ impl ApiError {
                 code => code,
             },
             Self::UnknownTask { .. } => "unknown_task",
+            Self::UnknownToken { .. } => "unknown_token",
+            Self::TokenInvalid { .. } => "token_invalid",
             Self::UnknownJob { .. } => "unknown_job",
             Self::Refused { code, .. } => code,
             Self::UniqueConflict { .. } => "unique_conflict",
@@ -281,6 +318,7 @@ impl ApiError {
         match self {
             Self::UnknownField { parent, field, .. } => Some(format!("{parent}/{}", escape_pointer(field))),
             Self::WrongType { pointer, .. } => Some(pointer.clone()),
+            Self::TokenInvalid { pointer, .. } => Some((*pointer).to_owned()),
             Self::Options(error) if error.option().is_empty() => Some("/options".to_owned()),
             Self::Options(error) => Some(format!("/options/{}", escape_pointer(error.option()))),
             Self::NotTaken(failure) => failure.pointer.clone(),
@@ -408,6 +446,7 @@ mod tests {
                 secret: true,
             },
             Rejection::SourceMismatch { claimed: text(), source_name: text() },
+            Rejection::NotOfCredential { job: text(), source_name: text(), jobs: vec![text()] },
             Rejection::Options(OptionError::Invalid { option, found: text(), expected: text() }),
             Rejection::Options(OptionError::WrongType { option, found: "", expected: "" }),
             Rejection::Options(OptionError::Unknown { option: text(), nearest: None }),

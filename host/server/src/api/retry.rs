@@ -4,8 +4,9 @@ use super::body::{self, Kind};
 use super::problem::ApiError;
 use super::tasks::{NamedTask, unknown};
 use super::{Api, openapi};
+use crate::access::Caller;
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use http::StatusCode;
 use mainworker_client::wire::RetryAnswer;
 use mainworker_domain::limits::DELAY_MS_MAX;
@@ -24,12 +25,13 @@ use std::sync::Arc;
 )]
 pub(super) async fn retry_task(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Arc<Caller>>,
     NamedTask(id): NamedTask,
     request: Request,
 ) -> Result<(StatusCode, Json<RetryAnswer>), ApiError> {
     let body = body::small(&body::read(&api, request, Kind::Small).await?.bytes, &["delayMs"])?;
     let delay_ms = delay_ms(&body["delayMs"])?;
-    let retried = api.host.retry(vec![id], delay_ms).await?;
+    let retried = api.host.retry(vec![id], delay_ms, &caller).await?;
     match retried.first() {
         Some(Retried::Queued) => {
             let answer = RetryAnswer { task_id: id.to_string(), state: "queued".to_owned() };

@@ -40,7 +40,7 @@ pub(super) fn summary(task: TaskSummary) -> wire::TaskInfo {
 /// A task with its attempts.
 pub(super) fn task(view: TaskView) -> wire::Task {
     let problem = view.error().cloned().map(error);
-    let TaskView { summary: task, result, progress, attempts } = view;
+    let TaskView { summary: task, result, progress, attempts, depth, requested_by } = view;
     wire::Task {
         task_id: task.id.to_string(),
         job: task.job.to_string(),
@@ -64,6 +64,8 @@ pub(super) fn task(view: TaskView) -> wire::Task {
         max_attempts: task.max_attempts,
         cancel_requested: task.cancel_requested,
         parent: parent(task.parent),
+        depth,
+        requested_by: requested_by.map(|actor| actor.to_string()),
         attempts: attempts.into_iter().map(attempt).collect(),
     }
 }

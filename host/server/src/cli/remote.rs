@@ -9,7 +9,7 @@ mod table;
 
 pub(super) use bulk::{BulkArgs, Verb, all_matching, each};
 pub(super) use filter::FilterArgs;
-pub(super) use moment::{Moment, ahead, milliseconds, shown_ms, shown_since};
+pub(super) use moment::{Moment, ago, ahead, milliseconds, shown_ms, shown_since};
 pub(super) use table::{Align, Column, Row, TaskTable};
 
 use crate::exit_code::ExitCode;

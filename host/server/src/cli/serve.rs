@@ -83,6 +83,11 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
     if let Some(closed) = closed {
         tracing::warn!("{closed}");
     }
+    if running.host.access.is_closed() {
+        tracing::warn!(
+            "there is no token, so nobody is let in; `mainworker token create --data DIR` makes one while no host runs"
+        );
+    }
     warn_of_pauses(&running).await;
     let (stop_api, api_stops) = watch::channel(false);
     let serving = tokio::spawn(api::serve(listener, Arc::clone(&running.host), api_stops));

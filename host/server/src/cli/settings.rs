@@ -51,7 +51,7 @@ fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     }
     Access::of(&settings.server)?;
     if let Some(closed) = settings.closed() {
-        terminal::note(&format!("`serve` would be closed: {closed}"));
+        terminal::note(closed);
     }
     let file = match &settings.file {
         Some(file) => format!("`{}`", file.display()),
@@ -110,6 +110,7 @@ fn to_json(settings: &Settings) -> Value {
             "failed": format_ms(settings.retention.failed_ms),
             "cancelled": format_ms(settings.retention.cancelled_ms),
             "expired": format_ms(settings.retention.expired_ms),
+            "audit": format_ms(settings.retention.audit_ms),
             "store": format_bytes(settings.retention.store_bytes_max),
         },
         "notify": {

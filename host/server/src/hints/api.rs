@@ -17,25 +17,30 @@ pub fn of_api(error: &ApiError) -> Option<String> {
             "shorten the query, and leave out headers and cookies that the host does not need".to_owned()
         }
         ApiError::Unauthenticated(Unauthenticated::Closed) => {
-            "add to the settings:\n[server]\ntoken = \"…\"\nsource = \"api\"\nroles = [\"enqueue\", \"read\"]"
+            "make one where the host's data folder is, while no host runs: `mainworker token create --source api --role enqueue`"
                 .to_owned()
         }
-        ApiError::Unauthenticated(Unauthenticated::Wrong) => {
-            "use the `token` under `[server]` in the settings of this host".to_owned()
-        }
+        ApiError::Unauthenticated(
+            Unauthenticated::Wrong | Unauthenticated::Revoked { .. } | Unauthenticated::Expired { .. },
+        ) => "whoever has the role `admin` makes another: `mainworker token create`".to_owned(),
         ApiError::Unauthenticated(_) => {
             "send the header `Authorization: Bearer TOKEN`; the commands take `--token` or `MAINWORKER_TOKEN`"
                 .to_owned()
         }
         ApiError::RoleMissing { needed, .. } => {
             let role = needed.first()?.as_str();
-            format!("add `\"{role}\"` to `roles` under `[server]` in the settings of the host")
+            format!("use a token with that role: `mainworker token create --source … --role {role}`")
         }
         ApiError::NotFound { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
         ApiError::NotFound { nearest: None, .. } => "`/openapi.json` lists the paths".to_owned(),
         ApiError::MethodNotAllowed { .. } => "the header `Allow` names the methods that it takes".to_owned(),
         ApiError::BadFilter { nearest: None, .. } => return None,
+        ApiError::UnknownToken { .. } => "`mainworker token list` lists them".to_owned(),
+        ApiError::TokenInvalid { nearest: None, .. } => {
+            r#"a token is such as {"source": "api", "roles": ["enqueue"], "jobs": ["echo"], "expiresAt": "…"}"#.to_owned()
+        }
         ApiError::BadFilter { nearest: Some(nearest), .. }
+        | ApiError::TokenInvalid { nearest: Some(nearest), .. }
         | ApiError::UnknownFilter { nearest: Some(nearest), .. }
         | ApiError::UnknownField { nearest: Some(nearest), .. }
         | ApiError::Options(OptionError::Unknown { nearest: Some(nearest), .. }) => {

@@ -36,10 +36,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
-use tokio::task;
+use tokio::task::{self, JoinHandle};
+use tokio::time::sleep;
 
 /// The name under which the store keeps what tells a wrong sealing key.
 const CHECK_NAME: &str = "sealing-check";
+/// Between two times that it is written down when tokens were used: no request waits for that.
+const LAST_USED_INTERVAL: Duration = Duration::from_secs(60);
 /// Lost attempts that one transaction settles at the start.
 const RESCUED_AT_A_TIME: usize = 1_000;
 
@@ -50,6 +53,7 @@ pub struct Running {
     pub host: Arc<Host>,
     upkeep: Upkeep,
     log: Arc<HostLog>,
+    last_used: JoinHandle<()>,
 }
 
 impl Running {
@@ -117,7 +121,18 @@ impl Running {
             intake,
             stopping: AtomicBool::new(false),
         };
-        Ok(Self { host: Arc::new(host), upkeep, log })
+        host.know_tokens().await.map_err(|error| store_failed(&error))?;
+        let host = Arc::new(host);
+        let last_used = tokio::spawn(keep_last_used(Arc::clone(&host)));
+        Ok(Self { host, upkeep, log, last_used })
+    }
+
+    /// Opens the store of a data folder that no host has, for what is done without one.
+    ///
+    /// # Errors
+    /// A folder that a host has, or a store that cannot be opened.
+    pub fn open_store_alone(data_dir: &Path) -> Result<SqliteStore, Failure> {
+        SqliteStore::open(data_dir, SystemTime::now().into()).map_err(|error| not_opened(&error))
     }
 
     /// Begins no more attempts, and waits for those that run. After `grace` they are interrupted: their tasks go back to the
@@ -131,7 +146,11 @@ impl Running {
     /// Closes the store, unless somebody still reads from it: then it is closed with the process, and the next host makes up
     /// for it. All that was answered is on the disk either way.
     pub async fn close(self) {
-        let Self { host, upkeep, .. } = self;
+        let Self { host, upkeep, last_used, .. } = self;
+        last_used.abort();
+        // It has the host in hand until it has ended.
+        let _ = last_used.await;
+        host.keep_last_used().await;
         upkeep.stop().await;
         // It may wait for the disk.
         let closed = task::spawn_blocking(move || drop(host)).await;
@@ -147,6 +166,7 @@ fn retention(settings: &RetentionSettings) -> Retention {
         failed_ms: settings.failed_ms,
         cancelled_ms: settings.cancelled_ms,
         expired_ms: settings.expired_ms,
+        audit_ms: settings.audit_ms,
         store_bytes_max: settings.store_bytes_max,
     }
 }
@@ -227,6 +247,13 @@ async fn rescue_all(store: &SqliteStore, told: &OnEvent) -> Result<(), Failure> 
         if rescued.len() < RESCUED_AT_A_TIME {
             return Ok(());
         }
+    }
+}
+
+async fn keep_last_used(host: Arc<Host>) {
+    loop {
+        sleep(LAST_USED_INTERVAL).await;
+        host.keep_last_used().await;
     }
 }
 

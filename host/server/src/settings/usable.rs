@@ -37,14 +37,9 @@ impl Settings {
         failures
     }
 
-    /// Why nobody could ask this host for anything, if that is so.
+    /// Why the token of the settings is good for nothing, if that is so.
     pub fn closed(&self) -> Option<&'static str> {
-        if self.server.token.is_none() {
-            Some("there is no `[server] token`, so nobody is let in")
-        } else if self.server.roles.is_empty() {
-            Some("`[server] roles` is empty, so the token may do nothing")
-        } else {
-            None
-        }
+        let lacks_roles = self.server.token.is_some() && self.server.roles.is_empty();
+        lacks_roles.then_some("`[server] roles` is empty, so its token may do nothing")
     }
 }

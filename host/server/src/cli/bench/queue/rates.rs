@@ -59,7 +59,7 @@ pub(super) fn caller(running: &Running) -> Result<Arc<Caller>, Failure> {
     running
         .host
         .access
-        .caller(Some(&authorization))
+        .caller(Some(&authorization), running.host.now())
         .map_err(|error| Failure::host(format!("the benchmark's own token is refused: {error:?}")))
 }
 
@@ -76,8 +76,8 @@ pub(super) async fn intake(
     figures: &mut Figures,
 ) -> Result<(), Failure> {
     let running = host(folder, data).await?;
-    running.host.pause(None, true).await.map_err(Failure::host)?;
     let caller = caller(&running)?;
+    running.host.pause(None, true, &caller).await.map_err(Failure::host)?;
 
     let (started, mut count) = (Instant::now(), 0);
     while started.elapsed() < IN_TIME {
@@ -148,13 +148,13 @@ pub(super) async fn drain(folder: &ModulesFolder, data: &Path, figures: &mut Fig
 
 async fn drain_turn(running: &Running, caller: &Caller) -> Result<f64, Failure> {
     let host = &running.host;
-    host.pause(None, true).await.map_err(Failure::host)?;
+    host.pause(None, true, caller).await.map_err(Failure::host)?;
     for _ in 0..QUEUED / BATCH {
         enqueue(running, caller, BATCH).await?;
     }
     let mut events = host.events.subscribe();
     let started = Instant::now();
-    host.pause(None, false).await.map_err(Failure::host)?;
+    host.pause(None, false, caller).await.map_err(Failure::host)?;
     let mut ended = 0;
     while ended < QUEUED {
         // Events come after their commit. Waiting for each would wake this thread at each, which is the benchmark's work and not
@@ -221,7 +221,10 @@ pub(super) async fn queue_only(data: &Path, figures: &mut Figures) -> Result<(),
 
 async fn queue_only_turn(data: &Path) -> Result<f64, Failure> {
     let store = Arc::new(SqliteStore::open(data, SystemTime::now().into()).map_err(Failure::host)?);
-    store.pause(Pause { job: None, paused: true }).await.map_err(Failure::host)?;
+    store
+        .pause(Pause { job: None, paused: true, now: SystemTime::now().into(), by: None })
+        .await
+        .map_err(Failure::host)?;
     let job = JobName::parse("echo").map_err(Failure::host)?;
     for _ in 0..QUEUED / BATCH {
         let now = SystemTime::now().into();
@@ -245,7 +248,10 @@ async fn queue_only_turn(data: &Path) -> Result<f64, Failure> {
         (Arc::new(SystemClock::new()), Arc::new(SystemRandom::start().map_err(Failure::host)?));
     let dispatch = Dispatch::start(Arc::clone(&store), runner, options, clock, random, told);
     let started = Instant::now();
-    store.pause(Pause { job: None, paused: false }).await.map_err(Failure::host)?;
+    store
+        .pause(Pause { job: None, paused: false, now: SystemTime::now().into(), by: None })
+        .await
+        .map_err(Failure::host)?;
     dispatch.wake();
     all.notified().await;
     let rate = per_second(QUEUED, started.elapsed());
@@ -275,5 +281,7 @@ pub(super) fn new_task(job: &JobName, now: Timestamp) -> NewTask {
         concurrency_max: u32::MAX,
         memory_bytes_max: 1,
         parent: None,
+        depth: 0,
+        by: None,
     }
 }
