@@ -18,6 +18,8 @@ mod reading;
 mod rejections;
 /// How a host stops for its clients.
 mod stopping;
+/// Tokens of the store, and who wanted what.
+mod tokens;
 /// Modules that go away, or change, under tasks that were taken with them.
 mod vanished;
 

@@ -5,6 +5,7 @@
 use crate::access::TokenId;
 use crate::job_name::JobName;
 use crate::lifecycle::Timestamp;
+use crate::schedule::ScheduleName;
 use crate::task_id::TaskId;
 use std::fmt;
 
@@ -106,7 +107,7 @@ pub enum Object {
     /// A token.
     Token(TokenId),
     /// A schedule.
-    Schedule(JobName),
+    Schedule(ScheduleName),
 }
 
 impl Object {
@@ -125,7 +126,8 @@ impl Object {
     pub fn name(&self) -> String {
         match self {
             Self::Host => String::new(),
-            Self::Job(name) | Self::Schedule(name) => name.to_string(),
+            Self::Job(name) => name.to_string(),
+            Self::Schedule(name) => name.to_string(),
             Self::Task(id) => id.to_string(),
             Self::Token(id) => id.to_string(),
         }
@@ -136,7 +138,7 @@ impl Object {
         match kind {
             "host" => name.is_empty().then_some(Self::Host),
             "job" => JobName::parse(name).ok().map(Self::Job),
-            "schedule" => JobName::parse(name).ok().map(Self::Schedule),
+            "schedule" => ScheduleName::parse(name).ok().map(Self::Schedule),
             "task" => TaskId::parse(name).map(Self::Task),
             "token" => TokenId::parse(name).map(Self::Token),
             _ => None,
@@ -174,7 +176,8 @@ mod tests {
             assert_eq!(Action::parse(action.as_str()), Some(*action));
         }
         let job = JobName::parse("echo").unwrap();
-        for object in [Object::Host, Object::Job(job.clone()), Object::Schedule(job), Object::Token(token)] {
+        let schedule = ScheduleName::parse("nightly").unwrap();
+        for object in [Object::Host, Object::Job(job), Object::Schedule(schedule), Object::Token(token)] {
             assert_eq!(Object::parse(object.kind(), &object.name()), Some(object));
         }
         assert_eq!(Object::parse("host", "x"), None);

@@ -113,9 +113,9 @@ pub const LOSSES_UNTIL_ALONE: u32 = 2;
 /// Attempts that may end because the module could not be read. They use up no attempt of the job's policy, since the job
 /// did not run; with the usual waits they last for some hours, then somebody must be told.
 pub const MODULE_UNAVAILABLE_MAX: u32 = 20;
-
 /// Schedules of one host. Each is asked for its next run whenever one of them is due; more is a generator gone wrong.
 pub const SCHEDULES_MAX: usize = 1_000;
+
 /// Bytes of a file of schedules. A thousand of them with a kilobyte each.
 pub const SCHEDULE_FILE_BYTES_MAX: u64 = 1 << 20;
 /// Bytes of one schedule as JSON: its payload and its options, and as much again for what stands around them.

@@ -12,6 +12,7 @@ mod operate;
 mod read;
 mod retention;
 mod rows;
+mod schedules;
 mod tokens;
 
 use crate::attempt::Held;
@@ -22,6 +23,7 @@ use crate::verbs::claim::{Claim, Claimed};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use crate::verbs::expire::{Expire, Expired};
 use crate::verbs::extend::{Extend, Extended};
+use crate::verbs::fire::{Fire, Fired};
 use crate::verbs::list::{List, Page};
 use crate::verbs::log::{LogPage, ReadLog};
 use crate::verbs::overview::Overview;
@@ -30,9 +32,13 @@ use crate::verbs::prune::{Prune, Pruned};
 use crate::verbs::record::Record;
 use crate::verbs::rescue::{Rescue, Rescued};
 use crate::verbs::retry::{RetriedTask, Retry};
+use crate::verbs::schedules::{
+    AppliedSchedule, ApplyError, ApplySchedules, PauseSchedule, SchedulePaused, ScheduleRow, ScheduleView,
+};
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
 use crate::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use rows::Rows;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -147,5 +153,26 @@ impl Store for MemoryStore {
 
     async fn prune_audit(&self, prune: PruneAudit) -> Result<u64, StoreError> {
         Ok(self.lock().prune_audit(prune))
+    }
+
+    async fn apply_schedules(&self, apply: ApplySchedules) -> Result<Vec<AppliedSchedule>, ApplyError> {
+        let applied = self.lock().apply_schedules(&apply);
+        applied.map_err(|(name, refusal)| ApplyError::Refused { name, refusal })
+    }
+
+    async fn pause_schedule(&self, pause: PauseSchedule) -> Result<SchedulePaused, StoreError> {
+        Ok(self.lock().pause_schedule(&pause))
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleRow>, StoreError> {
+        Ok(self.lock().schedules())
+    }
+
+    async fn schedule(&self, name: ScheduleName) -> Result<Option<ScheduleView>, StoreError> {
+        Ok(self.lock().schedule(&name))
+    }
+
+    async fn fire(&self, fire: Fire) -> Result<Fired, StoreError> {
+        Ok(self.lock().fire(&fire))
     }
 }

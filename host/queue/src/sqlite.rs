@@ -13,7 +13,9 @@ mod change;
 mod checkpoint;
 mod end;
 mod failure;
+mod fire;
 mod intake;
+mod keys;
 mod known;
 mod list;
 mod lock;
@@ -25,6 +27,7 @@ mod read;
 mod readers;
 mod retention;
 mod rows;
+mod schedules;
 mod schema;
 mod session;
 mod sql;
@@ -41,6 +44,7 @@ use crate::verbs::claim::{Claim, Claimed};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use crate::verbs::expire::{Expire, Expired};
 use crate::verbs::extend::{Extend, Extended};
+use crate::verbs::fire::{Fire, Fired};
 use crate::verbs::list::{List, Page};
 use crate::verbs::log::{LogPage, ReadLog};
 use crate::verbs::overview::Overview;
@@ -49,12 +53,16 @@ use crate::verbs::prune::{Prune, Pruned};
 use crate::verbs::record::Record;
 use crate::verbs::rescue::{Rescue, Rescued};
 use crate::verbs::retry::{RetriedTask, Retry};
+use crate::verbs::schedules::{
+    AppliedSchedule, ApplyError, ApplySchedules, PauseSchedule, SchedulePaused, ScheduleRow, ScheduleView,
+};
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
 use crate::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
 use known::Known;
 use lock::FolderLock;
 use mainworker_domain::lifecycle::Timestamp;
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use readers::{READERS, Readers};
 use session::Session;
@@ -246,5 +254,32 @@ impl Store for SqliteStore {
         self.writer
             .ask("prune the audit", prune.entries_max, prune, |writing, prune| writing.prune_audit(prune))
             .await
+    }
+
+    async fn apply_schedules(&self, apply: ApplySchedules) -> Result<Vec<AppliedSchedule>, ApplyError> {
+        let schedules = apply.puts.len() + apply.deletes.len();
+        let applied = self
+            .writer
+            .ask("apply schedules", schedules, apply, |writing, apply| writing.apply_schedules(apply))
+            .await?;
+        applied.map_err(|(name, refusal)| ApplyError::Refused { name, refusal })
+    }
+
+    async fn pause_schedule(&self, pause: PauseSchedule) -> Result<SchedulePaused, StoreError> {
+        self.writer
+            .ask("pause or resume a schedule", 1, pause, |writing, pause| writing.pause_schedule(pause))
+            .await
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleRow>, StoreError> {
+        self.readers.ask("read the schedules", schedules::schedules).await
+    }
+
+    async fn schedule(&self, name: ScheduleName) -> Result<Option<ScheduleView>, StoreError> {
+        self.readers.ask("read a schedule", move |session| schedules::schedule(session, &name)).await
+    }
+
+    async fn fire(&self, fire: Fire) -> Result<Fired, StoreError> {
+        self.writer.ask("run a schedule", fire.runs.len(), fire, |writing, fire| writing.fire(fire)).await
     }
 }

@@ -9,6 +9,7 @@ use crate::verbs::claim::{Claim, Claimed};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use crate::verbs::expire::{Expire, Expired};
 use crate::verbs::extend::{Extend, Extended};
+use crate::verbs::fire::{Fire, Fired};
 use crate::verbs::list::{List, Page};
 use crate::verbs::log::{LogPage, ReadLog};
 use crate::verbs::overview::Overview;
@@ -17,9 +18,13 @@ use crate::verbs::prune::{Prune, Pruned};
 use crate::verbs::record::Record;
 use crate::verbs::rescue::{Rescue, Rescued};
 use crate::verbs::retry::{RetriedTask, Retry};
+use crate::verbs::schedules::{
+    AppliedSchedule, ApplyError, ApplySchedules, PauseSchedule, SchedulePaused, ScheduleRow, ScheduleView,
+};
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
 use crate::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use std::future::Future;
 
@@ -89,6 +94,30 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes old entries of the audit; answers how many.
     fn prune_audit(&self, prune: PruneAudit) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Creates, changes and deletes schedules: all of it, or nothing. Answers for each, those that are to be there first.
+    fn apply_schedules(
+        &self,
+        apply: ApplySchedules,
+    ) -> impl Future<Output = Result<Vec<AppliedSchedule>, ApplyError>> + Send;
+
+    /// Pauses or resumes a schedule.
+    fn pause_schedule(
+        &self,
+        pause: PauseSchedule,
+    ) -> impl Future<Output = Result<SchedulePaused, StoreError>> + Send;
+
+    /// Every schedule, by name.
+    fn schedules(&self) -> impl Future<Output = Result<Vec<ScheduleRow>, StoreError>> + Send;
+
+    /// One schedule, with what became of its runs.
+    fn schedule(
+        &self,
+        name: ScheduleName,
+    ) -> impl Future<Output = Result<Option<ScheduleView>, StoreError>> + Send;
+
+    /// Brings about runs of a schedule.
+    fn fire(&self, fire: Fire) -> impl Future<Output = Result<Fired, StoreError>> + Send;
 }
 
 /// Why a store could not do what it was asked. Nothing of that request happened, unless it says otherwise.

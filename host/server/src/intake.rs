@@ -160,6 +160,7 @@ impl TaskIntake {
             parent: None,
             depth: 0,
             by: None,
+            concurrency_key: None,
         }
     }
 

@@ -16,7 +16,7 @@ fn endpoints(description: &Value) -> Vec<(String, String, bool)> {
             endpoints.push((method.to_uppercase(), target, operation["security"] == json!([])));
         }
     }
-    assert_eq!(endpoints.len(), 21);
+    assert_eq!(endpoints.len(), 25);
     endpoints
 }
 
@@ -90,13 +90,13 @@ fn a_role_that_is_missing_is_named() {
     insta::assert_snapshot!(problems.join("\n"), @r#"
     403 role_missing
       the credential of `api` has not the role `read`
-      hint: add `"read"` to `roles` under `[server]` in the settings of the host
+      hint: use a token with that role: `mainworker token create --source … --role read`
     403 role_missing
       the credential of `api` has not the role `read`
-      hint: add `"read"` to `roles` under `[server]` in the settings of the host
+      hint: use a token with that role: `mainworker token create --source … --role read`
     403 role_missing
       the credential of `api` has not the role `operate`
-      hint: add `"operate"` to `roles` under `[server]` in the settings of the host
+      hint: use a token with that role: `mainworker token create --source … --role operate`
     "#);
     serving.stop();
 }
@@ -115,11 +115,11 @@ fn a_host_without_a_token_is_closed() {
     ];
     insta::assert_snapshot!(problems.join("\n"), @r#"
     401 unauthenticated
-      this host has no token in its settings, so nobody is let in
-      hint: add to the settings: ⏎ [server] ⏎ token = "…" ⏎ source = "api" ⏎ roles = ["enqueue", "read"]
+      this host has no token, so nobody is let in
+      hint: make one where the host's data folder is, while no host runs: `mainworker token create --source api --role enqueue`
     401 unauthenticated
-      this host has no token in its settings, so nobody is let in
-      hint: add to the settings: ⏎ [server] ⏎ token = "…" ⏎ source = "api" ⏎ roles = ["enqueue", "read"]
+      this host has no token, so nobody is let in
+      hint: make one where the host's data folder is, while no host runs: `mainworker token create --source api --role enqueue`
     "#);
     serving.stop();
 }
@@ -182,11 +182,11 @@ fn a_token_that_can_stand_for_nobody_is_refused_at_the_start() {
     hint: add to the settings:
     [server]
     source = "api"
-    error[settings_invalid]: reading the settings: `[server] source` is `scheduler`, which no token can stand for
+    error[settings_invalid]: reading the settings: `[server] source`: the source is `scheduler`, which no token can stand for
     hint: name whoever holds the token, such as `api`
-    error[settings_invalid]: reading the settings: `[server] source` is `job:echo`, which no token can stand for
+    error[settings_invalid]: reading the settings: `[server] source`: the source is `job:echo`, which no token can stand for
     hint: name whoever holds the token, such as `api`
-    error[settings_invalid]: reading the settings: `[server] source` is `The API`, expected 1 to 63 of a-z, 0-9 and `-`, starting with a letter
+    error[settings_invalid]: reading the settings: `[server] source`: the source is `The API`, expected 1 to 63 of a-z, 0-9 and `-`, starting with a letter
     hint: name whoever holds the token, such as `api`
     "#);
 }

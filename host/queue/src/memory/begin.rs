@@ -12,6 +12,7 @@ impl Rows {
         let promoted = self.promote(claim.now);
         let mut claimed = Claimed { more: promoted == PROMOTED_MAX, ..Claimed::default() };
         let mut running = self.running_by_job();
+        let mut running_by_key = self.running_by_key();
         let mut memory_left_bytes = claim.memory_bytes_max;
         let mut stopped = false;
 
@@ -22,6 +23,12 @@ impl Rows {
             let concurrency_max = job.and_then(|job| job.concurrency_max).unwrap_or(0);
             let its_running = running.entry(row.accepted.job.clone()).or_default();
             if paused || job.is_some_and(|job| job.paused) || *its_running >= concurrency_max {
+                continue;
+            }
+            let key = row.key();
+            let key_running_max = job.and_then(|job| job.key_running_max).unwrap_or(0);
+            let key_running = key.as_ref().and_then(|key| running_by_key.get(key)).copied().unwrap_or(0);
+            if key.is_some() && key_running >= key_running_max {
                 continue;
             }
             if stopped || claimed.tasks.len() >= claim.tasks_max {
@@ -45,6 +52,9 @@ impl Rows {
             row.go(&transition, claim.now);
             claimed.tasks.push(row.begin(claim, alone));
             *its_running += 1;
+            if let Some(key) = key {
+                *running_by_key.entry(key).or_default() += 1;
+            }
             memory_left_bytes = memory_left_bytes.saturating_sub(row.accepted.memory_bytes_max);
             stopped = alone;
         }

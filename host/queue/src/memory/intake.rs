@@ -1,6 +1,6 @@
 //! Tasks come in: from outside, and from jobs that completed.
 
-use super::rows::{Rows, TaskRow};
+use super::rows::{Rows, Scheduled, TaskRow};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, EnqueueRefusal, Enqueued, How, NewTask};
 use mainworker_domain::lifecycle::{self, Cancel, Task, Timestamp};
 use mainworker_domain::task_id::TaskId;
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// How many tasks may be open, and how many were before the batch.
 #[derive(Clone, Copy)]
-struct Room {
+pub(super) struct Room {
     open_before: u64,
     open_max: u64,
 }
@@ -21,7 +21,7 @@ impl Rows {
         let room = Room { open_before: self.open(), open_max: enqueue.open_max };
         let mut answers = Vec::new();
         for (index, task) in enqueue.tasks.into_iter().enumerate() {
-            match self.take(task, enqueue.now, Some(room)) {
+            match self.take(task, enqueue.now, Some(room), None) {
                 Ok(answer) => answers.push(answer),
                 Err(refusal) => {
                     if let Some(before) = before {
@@ -39,7 +39,7 @@ impl Rows {
         let mut answer = Asked::default();
         for task in asked {
             let id = task.id;
-            match self.take(task, now, None) {
+            match self.take(task, now, None, None) {
                 Ok(enqueued) => answer.enqueued.push(enqueued),
                 Err(refusal) => answer.dropped.push((id, refusal)),
             }
@@ -47,11 +47,13 @@ impl Rows {
         answer
     }
 
-    fn take(
+    /// Takes one task. Without a bound there is always room.
+    pub(super) fn take(
         &mut self,
         task: NewTask,
         now: Timestamp,
         room: Option<Room>,
+        scheduled: Option<Scheduled>,
     ) -> Result<Enqueued, EnqueueRefusal> {
         if let Some(idempotency) = &task.idempotency
             && let Some(known) = self.known(&task.source, idempotency)
@@ -100,11 +102,11 @@ impl Rows {
             }
         };
         let id = task.id;
-        self.add(task, now);
+        self.add(task, now, scheduled);
         Ok(Enqueued { id, how })
     }
 
-    fn add(&mut self, task: NewTask, now: Timestamp) {
+    fn add(&mut self, task: NewTask, now: Timestamp, scheduled: Option<Scheduled>) {
         debug_assert!(self.find(task.id).is_none(), "the id {} was used before", task.id);
         let life = Task::enqueued(
             lifecycle::Enqueue {
@@ -116,10 +118,15 @@ impl Rows {
             },
             now,
         );
-        self.jobs.entry(task.job.clone()).or_default().concurrency_max = Some(task.concurrency_max);
+        let job = self.jobs.entry(task.job.clone()).or_default();
+        job.concurrency_max = Some(task.concurrency_max);
+        if let Some(key) = &task.concurrency_key {
+            job.key_running_max = Some(key.running_max.max(1));
+        }
         self.last_place += 1;
         let row = TaskRow {
             accepted: task,
+            scheduled,
             created_at: now,
             life,
             ready: life.is_due(now),

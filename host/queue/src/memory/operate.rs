@@ -26,7 +26,7 @@ impl Rows {
         self.find(id).map(|row| row.accepted.job.clone())
     }
 
-    fn cancel_one(&mut self, id: TaskId, now: Timestamp) -> Cancelled {
+    pub(super) fn cancel_one(&mut self, id: TaskId, now: Timestamp) -> Cancelled {
         let Some(row) = self.find_mut(id) else { return Cancelled::Unknown };
         match lifecycle::cancel(&row.life) {
             Ok(lifecycle::Cancel::Now(transition)) => {

@@ -97,6 +97,8 @@ impl TaskRow {
             max_attempts: self.life.retry.max_attempts,
             cancel_requested: self.life.cancel_requested,
             parent: accepted.parent,
+            schedule: self.scheduled.as_ref().map(|scheduled| scheduled.name.clone()),
+            occurrence: self.scheduled.as_ref().and_then(|scheduled| scheduled.occurrence),
         }
     }
 
@@ -113,6 +115,7 @@ impl TaskRow {
             && filter.source.as_ref().is_none_or(|source| accepted.source == *source)
             && filter.label.as_ref().is_none_or(|label| accepted.label.as_ref() == Some(label))
             && filter.tag.as_ref().is_none_or(|tag| accepted.tags.contains(tag))
+            && filter.schedule.as_ref().is_none_or(|schedule| self.is_of(schedule))
             && filter.outcome.is_none_or(|outcome| self.life.outcome == Some(outcome))
             && filter.created_from.is_none_or(|from| self.created_at >= from)
             && filter.created_to.is_none_or(|to| self.created_at < to)

@@ -3,12 +3,14 @@
 use crate::attempt::{Held, Lease};
 use crate::verbs::enqueue::{Idempotency, NewTask};
 use crate::verbs::log::LogPlace;
+use crate::verbs::schedules::{OccurrenceFate, ScheduleId, ScheduleRow};
 use crate::verbs::task::AttemptView;
 use crate::verbs::tokens::TokenRow;
 use mainworker_domain::audit::AuditEntry;
 use mainworker_domain::event::{LogLine, Progress};
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{State, Task, Timestamp, Transition};
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use std::collections::BTreeMap;
 
@@ -29,6 +31,18 @@ pub(super) struct Rows {
     pub(super) audit: BTreeMap<u64, AuditEntry>,
     /// The number of the entry that was written last.
     pub(super) last_entry: u64,
+    pub(super) schedules: BTreeMap<ScheduleId, ScheduleRow>,
+    /// The number of the schedule that was created last.
+    pub(super) last_schedule: u64,
+    /// What was decided about, with the task.
+    pub(super) occurrences: BTreeMap<(ScheduleId, Timestamp), (OccurrenceFate, Option<TaskId>)>,
+}
+
+/// Which schedule a task is of.
+#[derive(Clone, Debug)]
+pub(super) struct Scheduled {
+    pub(super) name: ScheduleName,
+    pub(super) occurrence: Option<Timestamp>,
 }
 
 /// One job.
@@ -37,6 +51,8 @@ pub(super) struct JobRow {
     pub(super) paused: bool,
     /// What its newest task says.
     pub(super) concurrency_max: Option<u32>,
+    /// What its newest task with a concurrency key says.
+    pub(super) key_running_max: Option<u32>,
 }
 
 /// One task.
@@ -44,6 +60,7 @@ pub(super) struct JobRow {
 pub(super) struct TaskRow {
     /// As it was accepted, but for a configuration that was deleted.
     pub(super) accepted: NewTask,
+    pub(super) scheduled: Option<Scheduled>,
     pub(super) created_at: Timestamp,
     /// What decides about it; where it names the same as `accepted`, this is how it stands.
     pub(super) life: Task,
@@ -79,10 +96,21 @@ impl TaskRow {
         }
     }
 
+    /// Its job and its concurrency key.
+    pub(super) fn key(&self) -> Option<(JobName, String)> {
+        let key = self.accepted.concurrency_key.as_ref()?;
+        Some((self.accepted.job.clone(), key.key.clone()))
+    }
+
     /// The attempt that runs.
     pub(super) fn held(&self) -> Option<Held> {
         let lease = self.lease?.lease;
         Some(Held { task: self.accepted.id, attempt: self.life.attempts, lease })
+    }
+
+    /// Whether it is a task of this schedule.
+    pub(super) fn is_of(&self, schedule: &ScheduleName) -> bool {
+        self.scheduled.as_ref().is_some_and(|scheduled| scheduled.name == *schedule)
     }
 
     /// Whether it holds the unique key `key`.
@@ -127,6 +155,17 @@ impl Rows {
 
     pub(super) fn running(&self) -> Vec<Held> {
         self.tasks.values().filter_map(TaskRow::held).collect()
+    }
+
+    /// How many attempts of each concurrency key run.
+    pub(super) fn running_by_key(&self) -> BTreeMap<(JobName, String), u32> {
+        let mut running = BTreeMap::new();
+        for row in self.tasks.values().filter(|row| row.life.state == State::Running) {
+            if let Some(key) = row.key() {
+                *running.entry(key).or_default() += 1;
+            }
+        }
+        running
     }
 
     /// How many attempts of each job run.

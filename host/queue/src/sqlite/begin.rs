@@ -19,11 +19,13 @@ use std::collections::{BinaryHeap, VecDeque};
 
 /// Tasks that one claim ends because their time is over at the most; for those that are left, there is more.
 const EXPIRED_MAX: usize = 1_000;
+/// Tasks that one claim finds blocked by their keys at the most; for those that are left, there is more.
+const BLOCKED_MAX: usize = 1_000;
 /// Places of one job that are read at a time at the most.
 const READ_MAX: usize = 1_024;
 
 /// Where a task stands in the order: its key, then its place.
-type Position = (i64, i64);
+pub(super) type Position = (i64, i64);
 
 /// A task that is next, with what its attempt needs.
 struct Ready {
@@ -60,13 +62,29 @@ impl Writing<'_, '_> {
         }
         let mut memory_left_bytes = claim.memory_bytes_max;
         let mut stopped = false;
+        let mut blocked = 0;
+        self.known.unblocked.clear();
 
         while let Some(Reverse((position, index))) = heads.pop() {
+            let queue = &mut queues[index];
+            let key = self.key_of_head(queue.job, position)?;
+            if let Some(key) = &key
+                && self.known.is_key_full(queue.job, key)?
+            {
+                self.block(queue.job, key, position)?;
+                queue.take();
+                heads.extend(queue.head(self)?.map(|head| Reverse((head, index))));
+                blocked += 1;
+                if blocked >= BLOCKED_MAX {
+                    claimed.more = true;
+                    break;
+                }
+                continue;
+            }
             if stopped || claimed.tasks.len() >= claim.tasks_max {
                 claimed.more = true;
                 break;
             }
-            let queue = &mut queues[index];
             if let Some(ready) = self.ready(position)? {
                 let row = ready.row;
                 if let Ok(transition) = lifecycle::claim(&row.life, claim.now) {
@@ -77,7 +95,7 @@ impl Writing<'_, '_> {
                         break;
                     }
                     let life = row.life.after(&transition);
-                    claimed.tasks.push(self.begin(ready, life, claim, host)?);
+                    claimed.tasks.push(self.begin(ready, life, key, claim, host)?);
                     memory_left_bytes = memory_left_bytes.saturating_sub(row.memory_bytes_max);
                     stopped = alone;
                 } else if let Ok(transition) = lifecycle::expire(&row.life, claim.now) {
@@ -86,6 +104,9 @@ impl Writing<'_, '_> {
                     claimed.expired.push(Expired { id: row.id, job });
                     stopped = claimed.expired.len() >= EXPIRED_MAX;
                 }
+            }
+            for position in std::mem::take(&mut self.known.unblocked) {
+                queue.insert(position);
             }
             queue.take();
             if self.known.job(queue.job)?.may_begin() {
@@ -122,6 +143,14 @@ impl Writing<'_, '_> {
         Ok(may_begin().map(|(&job, _)| Queue::new(job, read_max)).collect())
     }
 
+    /// The concurrency key of a task that is next. Not looked for in a job that never had one.
+    fn key_of_head(&self, job: i64, (_, place): Position) -> Result<Option<String>, Failure> {
+        match self.known.job(job)?.key_running_max {
+            Some(_) => self.key(place),
+            None => Ok(None),
+        }
+    }
+
     /// A task that is ready. None is there if another hand was in the database; it is passed over.
     fn ready(&self, (_, place): Position) -> Result<Option<Ready>, Failure> {
         let ready = self.session.first(sql::READY_ROW, params![place], |columns| {
@@ -139,7 +168,14 @@ impl Writing<'_, '_> {
     }
 
     /// Begins an attempt. The row of the task and its indexes stay as they are.
-    fn begin(&mut self, ready: Ready, life: Task, claim: &Claim, host: i64) -> Result<ClaimedTask, Failure> {
+    fn begin(
+        &mut self,
+        ready: Ready,
+        life: Task,
+        key: Option<String>,
+        claim: &Claim,
+        host: i64,
+    ) -> Result<ClaimedTask, Failure> {
         let row = ready.row;
         let held = Held { task: row.id, attempt: life.attempts, lease: claim.lease };
         self.session.execute(
@@ -167,10 +203,14 @@ impl Writing<'_, '_> {
             memory_bytes_max: row.memory_bytes_max,
             unique: row.unique,
             beside: row.beside,
+            key: key.clone(),
             life,
             progress: None,
         };
-        self.known.running.insert(row.id, running);
+        self.known.begin(row.id, running);
+        if let Some(key) = &key {
+            self.unblock(row.job, key)?;
+        }
         Ok(ClaimedTask {
             held,
             job: self.known.job(row.job)?.name.clone(),
@@ -234,6 +274,15 @@ impl Queue {
             self.last_read = self.read.back().copied().unwrap_or(self.last_read);
         }
         Ok(self.read.front().copied())
+    }
+
+    /// Adds a task that has become ready. It comes after all that were taken out.
+    fn insert(&mut self, position: Position) {
+        // One behind all that were read is read when it is its turn.
+        if position <= self.last_read || self.exhausted {
+            let index = self.read.partition_point(|&read| read < position);
+            self.read.insert(index, position);
+        }
     }
 
     fn take(&mut self) {

@@ -87,6 +87,15 @@ impl Writing<'_, '_> {
             }
             _ => {}
         }
+        match (before.state.is_terminal(), after.state.is_terminal()) {
+            (false, true) if row.beside.scheduled() => {
+                self.session.execute(sql::CLOSE_RUN, params![row.place])?;
+            }
+            (true, false) if row.beside.scheduled() => {
+                self.session.execute(sql::OPEN_RUN, params![row.place])?;
+            }
+            _ => {}
+        }
         Ok(())
     }
 
@@ -95,13 +104,19 @@ impl Writing<'_, '_> {
         match row.life.state {
             State::Queued => {
                 let (run_at, order_key) = (row.life.run_at.as_ms(), row.life.order_key.as_i64());
-                if self.session.execute(sql::REMOVE_READY, params![row.job, order_key, row.place])? == 0 {
-                    self.session.execute(sql::REMOVE_WAITING, params![run_at, row.place])?;
+                let ready =
+                    self.session.execute(sql::REMOVE_READY, params![row.job, order_key, row.place])? > 0;
+                let found =
+                    ready || self.session.execute(sql::REMOVE_WAITING, params![run_at, row.place])? > 0;
+                if row.beside.keyed() && (ready || !found) {
+                    self.leave_key(row, ready)?;
                 }
             }
             State::Running => {
                 self.session.execute(sql::REMOVE_LEASE, params![row.place])?;
-                self.known.running.remove(&row.id);
+                if let Some(key) = self.known.end(row.id) {
+                    self.unblock(row.job, &key)?;
+                }
             }
             State::Completed | State::Failed | State::Cancelled | State::Expired => {}
         }

@@ -52,7 +52,7 @@ impl Writing<'_, '_> {
         let mut applied = Applied { transition, dropped: Vec::new(), enqueued: Vec::new() };
         // The task is over by now, so that one that it asked for may have its unique key.
         for task in settle.asked.iter().filter(|_| transition.commits_asked_tasks()) {
-            match self.take_asked(task, settle.now)? {
+            match self.take(task, settle.now, None)? {
                 Ok(enqueued) => applied.enqueued.push(enqueued),
                 Err(refusal) => applied.dropped.push((task.id, refusal)),
             }

@@ -4,6 +4,7 @@
 
 use super::change::Writing;
 use super::failure::Failure;
+use super::fire::Scheduled;
 use super::rows::{Beside, configuration_code, signed, write_tags};
 use super::sql;
 use crate::verbs::enqueue::{Enqueue, EnqueueRefusal, Enqueued, How, Idempotency, NewTask, Unique};
@@ -35,7 +36,7 @@ struct Holder {
 
 /// What the earlier tasks of a batch have changed that the later ones see.
 #[derive(Default)]
-struct Earlier<'e> {
+pub(super) struct Earlier<'e> {
     known: HashMap<(&'e str, &'e str), (TaskId, [u8; 32])>,
     holders: HashMap<(&'e JobName, &'e str), (TaskId, Task, &'e str)>,
 }
@@ -48,19 +49,20 @@ impl Writing<'_, '_> {
         };
         let mut answers = Vec::with_capacity(plans.len());
         for (task, plan) in enqueue.tasks.iter().zip(plans) {
-            answers.push(self.carry_out(task, plan, enqueue.now)?);
+            answers.push(self.carry_out(task, plan, enqueue.now, None)?);
         }
         Ok(Ok(answers))
     }
 
-    /// Takes one task that an attempt which completed asked for. There is always room for it.
-    pub(super) fn take_asked(
+    /// Takes one task of an attempt that completed, or of a schedule. There is always room for it.
+    pub(super) fn take(
         &mut self,
         task: &NewTask,
         now: Timestamp,
+        scheduled: Option<Scheduled>,
     ) -> Result<Result<Enqueued, EnqueueRefusal>, Failure> {
         match self.plan(task, now, &Earlier::default())? {
-            Ok(plan) => self.carry_out(task, plan, now).map(Ok),
+            Ok(plan) => self.carry_out(task, plan, now, scheduled).map(Ok),
             Err(refusal) => Ok(Err(refusal)),
         }
     }
@@ -137,7 +139,7 @@ impl Writing<'_, '_> {
     }
 
     /// The task that has the idempotency key of `task`, and its fingerprint.
-    fn known_task(
+    pub(super) fn known_task(
         &self,
         task: &NewTask,
         idempotency: &Idempotency,
@@ -168,7 +170,13 @@ impl Writing<'_, '_> {
         Ok(holder.map(|row| Holder { id: row.id, life: row.life, own: source == Some(row.source) }))
     }
 
-    fn carry_out(&mut self, task: &NewTask, plan: Plan, now: Timestamp) -> Result<Enqueued, Failure> {
+    fn carry_out(
+        &mut self,
+        task: &NewTask,
+        plan: Plan,
+        now: Timestamp,
+        scheduled: Option<Scheduled>,
+    ) -> Result<Enqueued, Failure> {
         let (life, replaced) = match plan {
             Plan::Answer(answer) => return Ok(answer),
             Plan::Add { life, replaced } => (life, replaced),
@@ -180,7 +188,7 @@ impl Writing<'_, '_> {
                 How::Replaced(id)
             }
         };
-        self.add(task, &life, now)?;
+        self.add(task, &life, now, scheduled)?;
         Ok(Enqueued { id: task.id, how })
     }
 
@@ -194,13 +202,19 @@ impl Writing<'_, '_> {
         }
     }
 
-    fn add(&mut self, task: &NewTask, life: &Task, now: Timestamp) -> Result<(), Failure> {
+    fn add(
+        &mut self,
+        task: &NewTask,
+        life: &Task,
+        now: Timestamp,
+        scheduled: Option<Scheduled>,
+    ) -> Result<(), Failure> {
         let session = self.session;
         let place = self.known.next_place(now);
         let job = self.known.add_job(session, &task.job)?;
         let source = self.known.add_source(session, &task.source)?;
         let revision = self.known.add_revision(session, &task.revision)?;
-        let beside = Beside::of(task);
+        let beside = Beside::of(task, scheduled.is_some());
         let added = session.execute(
             sql::ADD_TASK,
             params![
@@ -243,9 +257,19 @@ impl Writing<'_, '_> {
             ],
         )?;
         self.add_names(task, place, job, source)?;
+        if let Some(key) = &task.concurrency_key {
+            session.execute(sql::ADD_CONCURRENCY_KEY, params![place, key.key])?;
+            self.set_key_running_max(job, key.running_max.max(1))?;
+        }
         if beside.origin() {
             let actor = task.by.as_ref().map(|actor| self.known.add_actor(session, actor)).transpose()?;
-            session.execute(sql::ADD_ORIGIN, params![place, task.depth, actor])?;
+            let schedule = scheduled.map(|scheduled| scheduled.name);
+            let occurrence = scheduled.and_then(|scheduled| scheduled.occurrence).map(Timestamp::as_ms);
+            session.execute(sql::ADD_ORIGIN, params![place, task.depth, actor, schedule, occurrence])?;
+            if beside.scheduled() {
+                session.execute(sql::ADD_SCHEDULED, params![schedule, place])?;
+                session.execute(sql::OPEN_RUN, params![place])?;
+            }
         }
         if let Some(sealed) = &task.configuration {
             session.execute(sql::ADD_CONFIGURATION, params![place, sealed])?;

@@ -3,6 +3,7 @@
 //! Nobody else writes to the database, so this is what its rows say; it is changed together with them, in the same
 //! transaction. When a transaction is rolled back, it is read anew.
 
+use super::begin::Position;
 use super::failure::Failure;
 use super::rows::{Beside, Row, actor, job_name, signed, state_index, unsigned};
 use super::session::Session;
@@ -29,6 +30,10 @@ pub(super) struct Known {
     pub(super) hosts: Names<String>,
     actors: Names<Actor>,
     pub(super) running: HashMap<TaskId, Running>,
+    /// Attempts that run, by job and concurrency key.
+    keys: HashMap<(i64, String), u32>,
+    /// Blocked tasks that became ready in this transaction, or since its last claim began.
+    pub(super) unblocked: Vec<Position>,
     store: Store,
     /// Tasks that are queued or running.
     pub(super) open: u64,
@@ -50,6 +55,8 @@ pub(super) struct Job {
     pub(super) name: JobName,
     pub(super) paused: bool,
     pub(super) concurrency_max: Option<u32>,
+    /// How many attempts of one concurrency key may run, if it ever had a task with a key.
+    pub(super) key_running_max: Option<u32>,
     /// Tasks by state, in the order of [`State::ALL`].
     counts: [i64; State::ALL.len()],
     changed: bool,
@@ -70,6 +77,8 @@ pub(super) struct Running {
     pub(super) memory_bytes_max: u64,
     pub(super) unique: bool,
     pub(super) beside: Beside,
+    /// Its concurrency key.
+    pub(super) key: Option<String>,
     pub(super) life: Task,
     pub(super) progress: Option<Progress>,
 }
@@ -144,6 +153,8 @@ impl Known {
             hosts: Names::new(names(session, sql::HOSTS)?),
             actors: Names::new(actors(session)?),
             running: HashMap::new(),
+            keys: HashMap::new(),
+            unblocked: Vec::new(),
             store,
             open: u64::try_from(open).unwrap_or(0),
         };
@@ -174,6 +185,10 @@ impl Known {
                 memory_bytes_max: row.memory_bytes_max,
                 unique: row.unique,
                 beside: row.beside,
+                key: match row.beside.keyed() {
+                    true => session.first(sql::CONCURRENCY_KEY, params![place], |row| Ok(row.get(0)?))?,
+                    false => None,
+                },
                 life: Task {
                     state: State::Running,
                     attempts: attempt,
@@ -184,12 +199,56 @@ impl Known {
             };
             Ok((row.id, running))
         })?;
-        self.running.extend(leases);
+        for (id, running) in leases {
+            self.begin(id, running);
+        }
         Ok(())
+    }
+
+    /// Remembers an attempt that runs.
+    pub(super) fn begin(&mut self, id: TaskId, running: Running) {
+        if let Some(key) = &running.key {
+            *self.keys.entry((running.job, key.clone())).or_default() += 1;
+        }
+        self.running.insert(id, running);
+    }
+
+    /// Forgets an attempt that ran; answers its concurrency key.
+    pub(super) fn end(&mut self, id: TaskId) -> Option<String> {
+        let running = self.running.remove(&id)?;
+        let key = (running.job, running.key?);
+        if let Some(count) = self.keys.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.keys.remove(&key);
+            }
+        }
+        Some(key.1)
+    }
+
+    /// Whether as many attempts of a concurrency key run as may.
+    pub(super) fn is_key_full(&self, job: i64, key: &str) -> Result<bool, Failure> {
+        let running_max = self.job(job)?.key_running_max.unwrap_or(1);
+        // Looked up only for tasks that have a key, which have one of their own to be looked up by.
+        let running = self.keys.get(&(job, key.to_owned())).copied().unwrap_or(0);
+        Ok(running >= running_max)
+    }
+
+    /// Answers the concurrency keys of the job that have room now and had none.
+    pub(super) fn set_key_running_max(&mut self, job: i64, running_max: u32) -> Result<Vec<String>, Failure> {
+        let before = self.job(job)?.key_running_max;
+        if before == Some(running_max) {
+            return Ok(Vec::new());
+        }
+        self.job_mut(job)?.key_running_max = Some(running_max);
+        let full_before = |count: u32| before.is_none_or(|before| count >= before);
+        let keys = self.keys.iter().filter(|((its_job, _), count)| *its_job == job && full_before(**count));
+        Ok(keys.map(|((_, key), _)| key.clone()).collect())
     }
 
     /// Writes what has changed and is written once a transaction: counts, and the place that was given last.
     pub(super) fn save(&mut self, session: &Session<'_>) -> Result<(), Failure> {
+        self.unblocked.clear();
         if self.store.changed {
             let Store { paused, last_place, created_max, clock_back_ms, .. } = self.store;
             session.execute(
@@ -211,7 +270,8 @@ impl Known {
                     completed,
                     failed,
                     cancelled,
-                    expired
+                    expired,
+                    job.key_running_max
                 ],
             )?;
             job.changed = false;
@@ -229,6 +289,7 @@ impl Known {
             name: name.clone(),
             paused: false,
             concurrency_max: None,
+            key_running_max: None,
             counts: [0; State::ALL.len()],
             changed: false,
         };
@@ -359,6 +420,7 @@ fn jobs(session: &Session<'_>) -> Result<BTreeMap<i64, Job>, Failure> {
             name: job_name(name)?,
             paused: row.get(2)?,
             concurrency_max: row.get(3)?,
+            key_running_max: row.get(10)?,
             counts,
             changed: false,
         };

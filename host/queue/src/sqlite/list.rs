@@ -92,6 +92,12 @@ fn unions(
         let Some(source) = source else { return Ok(None) };
         unions.push(vec![Stream::new(sql::PLACES_BY_SOURCE, [Value::from(source)])]);
     }
+    if let Some(schedule) = &filter.schedule {
+        let name = params![schedule.as_str()];
+        let schedule = session.first(sql::SCHEDULE_NAME_ID, name, |row| Ok(row.get::<_, i64>(0)?))?;
+        let Some(schedule) = schedule else { return Ok(None) };
+        unions.push(vec![Stream::new(sql::PLACES_BY_SCHEDULE, [Value::from(schedule)])]);
+    }
     if filter.job.is_some() || states.len() < State::ALL.len() {
         unions.push(by_job_and_state(session, filter, states)?);
     }

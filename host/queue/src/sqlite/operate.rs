@@ -32,7 +32,7 @@ impl Writing<'_, '_> {
         Ok(CancelledTask { how, job })
     }
 
-    fn cancel_row(&mut self, row: &Row, now: Timestamp) -> Result<Cancelled, Failure> {
+    pub(super) fn cancel_row(&mut self, row: &Row, now: Timestamp) -> Result<Cancelled, Failure> {
         Ok(match lifecycle::cancel(&row.life) {
             Ok(lifecycle::Cancel::Now(transition)) => {
                 self.go(row, &transition, now)?;

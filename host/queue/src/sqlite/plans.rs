@@ -7,7 +7,7 @@ use super::sql::{self, Sql};
 use rusqlite::Connection;
 
 /// What is read from one end to the other, and why it is short.
-const SCANNED: [(Sql, &str); 9] = [
+const SCANNED: [(Sql, &str); 11] = [
     (sql::JOBS, "SCAN job"),
     (sql::SOURCES, "SCAN source"),
     (sql::REVISIONS, "SCAN revision"),
@@ -16,6 +16,9 @@ const SCANNED: [(Sql, &str); 9] = [
     // A thousand that are in use, and those that were.
     (sql::TOKENS, "SCAN token > SEARCH actor USING INTEGER PRIMARY KEY (rowid=?)"),
     (sql::TOKENS_IN_USE, "SCAN token"),
+    // A thousand at the most.
+    (sql::SCHEDULES, "SCAN schedule > SEARCH schedule_name USING INTEGER PRIMARY KEY (rowid=?)"),
+    (sql::COUNT_SCHEDULES, "SCAN schedule USING COVERING INDEX sqlite_autoindex_schedule_1"),
     // Once, when the store is opened.
     (sql::LEASES, "SCAN lease"),
     // One row of it.
@@ -23,7 +26,7 @@ const SCANNED: [(Sql, &str); 9] = [
 ];
 
 /// Each way into the tables that grow.
-const PINNED: [(Sql, &str); 38] = [
+const PINNED: [(Sql, &str); 52] = [
     (sql::ROW_BY_PLACE, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT"),
     (sql::READY_ROW, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT"),
     (sql::ROW_BY_ID, "SEARCH task USING INDEX task_id (id=?) > CONTENT"),
@@ -54,6 +57,39 @@ const PINNED: [(Sql, &str); 38] = [
     (sql::NAMES, "SEARCH content USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     (sql::DELETE_LOGS, "SEARCH log USING INDEX log_place (place>? AND place<?)"),
     (sql::DELETE_CONFIGURATIONS, "SEARCH configuration USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+    (
+        sql::SCHEDULE_BY_ID,
+        "SEARCH schedule USING INTEGER PRIMARY KEY (rowid=?) > SEARCH schedule_name USING INTEGER PRIMARY KEY (rowid=?)",
+    ),
+    (
+        sql::SCHEDULE_BY_NAME,
+        "SEARCH schedule_name USING COVERING INDEX sqlite_autoindex_schedule_name_1 (name=?) > \
+         SEARCH schedule USING INDEX sqlite_autoindex_schedule_1 (name=?)",
+    ),
+    (sql::OCCURRENCE, "SEARCH occurrence USING PRIMARY KEY (schedule=? AND at=?)"),
+    (sql::OCCURRENCES, "SEARCH occurrence USING PRIMARY KEY (schedule=?)"),
+    (sql::DELETE_OCCURRENCES, "SEARCH occurrence USING PRIMARY KEY (schedule=?)"),
+    (
+        sql::SCHEDULE_OPEN,
+        "SEARCH schedule_open USING PRIMARY KEY (schedule=?) > \
+         SEARCH lease USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
+    ),
+    (sql::OPEN_PLACES, "SEARCH schedule_open USING PRIMARY KEY (schedule=?)"),
+    (
+        sql::CLOSE_RUN,
+        "SEARCH schedule_open USING PRIMARY KEY (schedule=? AND place=?) > SCALAR SUBQUERY 1 > \
+         SEARCH origin USING INTEGER PRIMARY KEY (rowid=?)",
+    ),
+    (
+        sql::DELETE_SCHEDULED,
+        "SEARCH scheduled USING PRIMARY KEY (schedule=? AND place=?) > LIST SUBQUERY 2 > \
+         SEARCH origin USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+    ),
+    (sql::PLACES_BY_SCHEDULE, "SEARCH scheduled USING PRIMARY KEY (schedule=? AND place<?)"),
+    (sql::CONCURRENCY_KEY, "SEARCH concurrency_key USING INTEGER PRIMARY KEY (rowid=?)"),
+    (sql::FIRST_BLOCKED, "SEARCH blocked USING PRIMARY KEY (job=? AND key=?)"),
+    (sql::REMOVE_BLOCKED, "SEARCH blocked USING PRIMARY KEY (job=? AND key=? AND order_key=? AND place=?)"),
+    (sql::DELETE_CONCURRENCY_KEYS, "SEARCH concurrency_key USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
     (sql::AUDIT, "SEARCH audit USING INTEGER PRIMARY KEY (rowid<?) > ACTOR"),
     (sql::AUDIT_BY_ACTOR, "SEARCH audit USING INDEX audit_actor (actor=? AND rowid<?) > ACTOR"),
     (
@@ -101,7 +137,8 @@ const PARTS: [(&str, &str); 5] = [
     ),
     (
         "NEWEST",
-        "SEARCH lease USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN > CORRELATED SCALAR SUBQUERY 1 > \
+        "SEARCH lease USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN > SEARCH origin USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN > \
+         SEARCH schedule_name USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN > CORRELATED SCALAR SUBQUERY 1 > \
          SEARCH attempt USING INTEGER PRIMARY KEY (rowid=?)",
     ),
     (
@@ -114,7 +151,14 @@ const PARTS: [(&str, &str); 5] = [
 const FILL: &str = "
     WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)
     INSERT INTO task SELECT n, randomblob(16), n % 40, n % 5, n % 5, n % 16, 0, 0, 0, 0, n, n, n, n, n, 0, 1 FROM n;
-    INSERT INTO origin SELECT place, 1, 1 FROM task;
+    INSERT INTO origin SELECT place, 1, 1, place % 7, place FROM task;
+    INSERT INTO schedule_name SELECT place, 'schedule' || place FROM task LIMIT 1000;
+    INSERT INTO schedule SELECT place, place, NULL, '{}', 1, 0, 1, 1, 1, 1, NULL, 0, 0, NULL, NULL, NULL FROM task LIMIT 1000;
+    INSERT INTO occurrence SELECT place % 7, place, 'enqueued', NULL FROM task;
+    INSERT INTO scheduled SELECT place % 7, place FROM task;
+    INSERT INTO concurrency_key SELECT place, 'key' || place FROM task;
+    INSERT INTO blocked SELECT job, 'key' || place % 100, order_key, place FROM task;
+    INSERT INTO schedule_open SELECT place % 7, place FROM task;
     INSERT INTO actor SELECT place, 'token:' || place FROM task;
     INSERT INTO audit SELECT place, place, place % 9, 'paused', 'job', place % 40, NULL FROM task;
     INSERT INTO token SELECT place, 'token' || place, NULL, NULL, '[]', x'00', 1, 1, NULL, place % 2, NULL FROM task LIMIT 1000;

@@ -6,6 +6,7 @@ use super::rows::{
     actor, attempt_key, attempt_keys, job_name, outcome, place_in, place_out, read_tags, state, state_code,
     unsigned,
 };
+use super::schedules::schedule_name;
 use super::session::Session;
 use super::sql;
 use crate::attempt::AttemptError;
@@ -66,6 +67,7 @@ pub(super) fn summary(row: &Row<'_>) -> Result<TaskSummary, Failure> {
     };
     let parent: Option<[u8; 16]> = row.get(16)?;
     let tags: Option<String> = row.get(9)?;
+    let schedule: Option<String> = row.get(21)?;
     Ok(TaskSummary {
         id: TaskId::from_bytes(row.get(1)?),
         place: place_out(row.get(0)?),
@@ -86,6 +88,8 @@ pub(super) fn summary(row: &Row<'_>) -> Result<TaskSummary, Failure> {
         max_attempts: row.get(15)?,
         cancel_requested: row.get::<_, Option<bool>>(19)?.unwrap_or(false),
         parent: parent.map(TaskId::from_bytes),
+        schedule: schedule.as_deref().map(schedule_name).transpose()?,
+        occurrence: time(22)?,
     })
 }
 

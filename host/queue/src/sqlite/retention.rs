@@ -82,6 +82,9 @@ impl Writing<'_, '_> {
         for sql in [
             sql::DELETE_LOGS,
             sql::DELETE_CONFIGURATIONS,
+            sql::DELETE_CONCURRENCY_KEYS,
+            // Before the rows by which they are found.
+            sql::DELETE_SCHEDULED,
             sql::DELETE_ORIGINS,
             sql::DELETE_CONTENTS,
             sql::DELETE_TASKS,

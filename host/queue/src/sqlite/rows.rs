@@ -35,11 +35,18 @@ pub(super) struct Beside(i64);
 
 impl Beside {
     const ORIGIN: i64 = 1;
+    const SCHEDULED: i64 = 2;
+    const KEYED: i64 = 4;
 
     /// Of a task that comes in.
-    pub(super) fn of(task: &NewTask) -> Self {
-        let origin = task.depth > 0 || task.by.is_some();
-        Self(if origin { Self::ORIGIN } else { 0 })
+    pub(super) fn of(task: &NewTask, scheduled: bool) -> Self {
+        let origin = scheduled || task.depth > 0 || task.by.is_some();
+        let flags = [
+            (origin, Self::ORIGIN),
+            (scheduled, Self::SCHEDULED),
+            (task.concurrency_key.is_some(), Self::KEYED),
+        ];
+        Self(flags.into_iter().filter(|(there, _)| *there).map(|(_, flag)| flag).sum())
     }
 
     /// As it stands in the column.
@@ -50,6 +57,16 @@ impl Beside {
     /// Whether there is more to say of where it comes from.
     pub(super) const fn origin(self) -> bool {
         self.0 & Self::ORIGIN != 0
+    }
+
+    /// Whether it is a task of a schedule.
+    pub(super) const fn scheduled(self) -> bool {
+        self.0 & Self::SCHEDULED != 0
+    }
+
+    /// Whether it has a concurrency key.
+    pub(super) const fn keyed(self) -> bool {
+        self.0 & Self::KEYED != 0
     }
 }
 

@@ -54,11 +54,26 @@ macro_rules! summary {
              content.priority, content.label, content.tags, task.created_at, task.run_at, task.expires_at, \
              task.finished_at, task.attempts, content.max_attempts, content.parent, lease.attempt, \
              lease.claimed_at, lease.cancel_requested, \
-             (SELECT started_at FROM attempt WHERE key = task.place * 1048576 + min(task.attempts, 1048575)) ",
+             (SELECT started_at FROM attempt WHERE key = task.place * 1048576 + min(task.attempts, 1048575)), \
+             schedule_name.name, origin.occurrence ",
             $from,
             " CROSS JOIN content ON content.place = task.place CROSS JOIN job ON job.id = task.job \
              CROSS JOIN source ON source.id = task.source CROSS JOIN revision ON revision.id = content.revision \
-             LEFT JOIN lease ON lease.place = task.place"
+             LEFT JOIN lease ON lease.place = task.place LEFT JOIN origin ON origin.place = task.place \
+             LEFT JOIN schedule_name ON schedule_name.id = origin.schedule"
+        )
+    };
+}
+
+/// The columns of a [`ScheduleRow`](crate::verbs::schedules::ScheduleRow), and the number of its name.
+macro_rules! schedule {
+    ($rest:literal) => {
+        concat!(
+            "SELECT schedule.id, schedule.name, schedule_name.name, schedule.owner_set, schedule.definition, schedule.revision, \
+             schedule.paused, schedule.created_at, schedule.changed_at, schedule.since, schedule.evaluated_to, \
+             schedule.next_at, schedule.runs, schedule.missed, schedule.ended, schedule.last_problem, \
+             schedule.last_problem_at FROM ",
+            $rest
         )
     };
 }
@@ -88,11 +103,11 @@ statements! {
     // What the writer knows by heart.
     STORE = "SELECT paused, last_place, created_max, clock_back_ms FROM store WHERE only = 1";
     WRITE_STORE = "UPDATE store SET paused = ?1, last_place = ?2, created_max = ?3, clock_back_ms = ?4 WHERE only = 1";
-    JOBS = "SELECT id, name, paused, concurrency_max, queued, running, completed, failed, cancelled, expired FROM job ORDER BY id";
+    JOBS = "SELECT id, name, paused, concurrency_max, queued, running, completed, failed, cancelled, expired, key_running_max FROM job ORDER BY id";
     ADD_JOB = "INSERT INTO job (name, paused, queued, running, completed, failed, cancelled, expired) \
                VALUES (?1, 0, 0, 0, 0, 0, 0, 0)";
     WRITE_JOB = "UPDATE job SET paused = ?2, concurrency_max = ?3, queued = ?4, running = ?5, completed = ?6, failed = ?7, \
-                 cancelled = ?8, expired = ?9 WHERE id = ?1";
+                 cancelled = ?8, expired = ?9, key_running_max = ?10 WHERE id = ?1";
     SOURCES = "SELECT id, name FROM source ORDER BY id";
     ADD_SOURCE = "INSERT INTO source (name) VALUES (?1)";
     REVISIONS = "SELECT id, sha256 FROM revision ORDER BY id";
@@ -126,6 +141,28 @@ statements! {
     PRUNE_AUDIT = "DELETE FROM audit WHERE number IN \
                    (SELECT number FROM audit INDEXED BY audit_at WHERE at < ?1 ORDER BY at, number LIMIT ?2)";
 
+    // Schedules.
+    SCHEDULES = schedule!("schedule CROSS JOIN schedule_name ON schedule_name.id = schedule.name ORDER BY schedule.id");
+    SCHEDULE_BY_ID = schedule!("schedule CROSS JOIN schedule_name ON schedule_name.id = schedule.name WHERE schedule.id = ?1");
+    SCHEDULE_BY_NAME = schedule!("schedule_name CROSS JOIN schedule ON schedule.name = schedule_name.id \
+                                  WHERE schedule_name.name = ?1");
+    COUNT_SCHEDULES = "SELECT count(*) FROM schedule";
+    SCHEDULE_NAME_ID = "SELECT id FROM schedule_name WHERE name = ?1";
+    ADD_SCHEDULE_NAME = "INSERT INTO schedule_name (name) VALUES (?1)";
+    ADD_SCHEDULE = "INSERT INTO schedule (name, definition, revision, paused, created_at, changed_at, since, evaluated_to, runs, missed) \
+                    VALUES (?1, '', 0, 0, ?2, ?2, ?2, ?2, 0, 0)";
+    WRITE_SCHEDULE = "UPDATE schedule SET owner_set = ?2, definition = ?3, revision = ?4, paused = ?5, changed_at = ?6, since = ?7, \
+                      evaluated_to = ?8, next_at = ?9, runs = ?10, missed = ?11, ended = ?12, last_problem = ?13, \
+                      last_problem_at = ?14 WHERE id = ?1";
+    DELETE_SCHEDULE = "DELETE FROM schedule WHERE id = ?1";
+    DELETE_OCCURRENCES = "DELETE FROM occurrence WHERE schedule = ?1";
+    OCCURRENCE = "SELECT 1 FROM occurrence WHERE schedule = ?1 AND at = ?2";
+    OCCURRENCES = "SELECT at, fate, task FROM occurrence WHERE schedule = ?1 ORDER BY at DESC LIMIT ?2";
+    ADD_OCCURRENCE = "INSERT INTO occurrence (schedule, at, fate, task) VALUES (?1, ?2, ?3, ?4)";
+    SCHEDULE_OPEN = "SELECT count(*), count(lease.place) FROM schedule_open LEFT JOIN lease ON lease.place = schedule_open.place \
+                     WHERE schedule_open.schedule = ?1";
+    OPEN_PLACES = "SELECT place FROM schedule_open WHERE schedule = ?1 ORDER BY place";
+
     // One task.
     ROW_BY_PLACE = row!("FROM task CROSS JOIN content ON content.place = task.place WHERE task.place = ?1");
     ROW_BY_ID = row!("FROM task INDEXED BY task_id CROSS JOIN content ON content.place = task.place WHERE task.id = ?1");
@@ -143,6 +180,8 @@ statements! {
     REMOVE_EXPIRY = "DELETE FROM expiry WHERE expires_at = ?1 AND place = ?2";
     HOLD_UNIQUE_KEY = "INSERT INTO unique_key (job, key, place) SELECT ?1, unique_key, place FROM content WHERE place = ?2";
     LET_GO_OF_UNIQUE_KEY = "DELETE FROM unique_key WHERE job = ?1 AND key = (SELECT unique_key FROM content WHERE place = ?2)";
+    OPEN_RUN = "INSERT INTO schedule_open (schedule, place) SELECT schedule, place FROM origin WHERE place = ?1";
+    CLOSE_RUN = "DELETE FROM schedule_open WHERE schedule = (SELECT schedule FROM origin WHERE place = ?1) AND place = ?1";
     CLEAR_CONFIGURATION = "DELETE FROM configuration WHERE place = ?1";
 
     // Tasks come in.
@@ -152,9 +191,11 @@ statements! {
     ADD_CONTENT = "INSERT INTO content (place, revision, priority, max_attempts, retry_base_ms, retry_cap_ms, memory_bytes_max, \
                    timeout_ms, parent, label, tags, idempotency_key, unique_key, payload) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-    ADD_ORIGIN = "INSERT INTO origin (place, depth, actor) VALUES (?1, ?2, ?3)";
+    ADD_ORIGIN = "INSERT INTO origin (place, depth, actor, schedule, occurrence) VALUES (?1, ?2, ?3, ?4, ?5)";
+    ADD_SCHEDULED = "INSERT INTO scheduled (schedule, place) VALUES (?1, ?2)";
     ADD_CONFIGURATION = "INSERT INTO configuration (place, sealed) VALUES (?1, ?2)";
     ADD_IDEMPOTENCY_KEY = "INSERT INTO idempotency_key (source, key, place, fingerprint) VALUES (?1, ?2, ?3, ?4)";
+    ADD_CONCURRENCY_KEY = "INSERT INTO concurrency_key (place, key) VALUES (?1, ?2)";
     ADD_LABEL = "INSERT INTO label (label, place) VALUES (?1, ?2)";
     ADD_TAG = "INSERT OR IGNORE INTO tag (tag, place) VALUES (?1, ?2)";
     ADD_READY = "INSERT INTO ready (job, order_key, place) VALUES (?1, ?2, ?3)";
@@ -171,6 +212,10 @@ statements! {
     READY_ROW = row!(", content.timeout_ms, content.parent, content.tags, content.payload FROM task \
                       CROSS JOIN content ON content.place = task.place WHERE task.place = ?1");
     DEPTH = "SELECT depth FROM origin WHERE place = ?1";
+    CONCURRENCY_KEY = "SELECT key FROM concurrency_key WHERE place = ?1";
+    ADD_BLOCKED = "INSERT INTO blocked (job, key, order_key, place) VALUES (?1, ?2, ?3, ?4)";
+    FIRST_BLOCKED = "SELECT order_key, place FROM blocked WHERE job = ?1 AND key = ?2 ORDER BY order_key, place LIMIT 1";
+    REMOVE_BLOCKED = "DELETE FROM blocked WHERE job = ?1 AND key = ?2 AND order_key = ?3 AND place = ?4";
     CONFIGURATION = "SELECT sealed FROM configuration WHERE place = ?1";
     ADD_LEASE = "INSERT INTO lease (place, attempt, lease, lease_until, claimed_at, host, cancel_requested) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)";
@@ -198,7 +243,10 @@ statements! {
     DELETE_TAG = "DELETE FROM tag WHERE tag = ?1 AND place = ?2";
     DELETE_LOGS = "DELETE FROM log WHERE place BETWEEN ?1 AND ?2";
     DELETE_CONFIGURATIONS = "DELETE FROM configuration WHERE place BETWEEN ?1 AND ?2";
+    DELETE_SCHEDULED = "DELETE FROM scheduled WHERE (schedule, place) IN \
+                        (SELECT schedule, place FROM origin WHERE place BETWEEN ?1 AND ?2 AND schedule NOT NULL)";
     DELETE_ORIGINS = "DELETE FROM origin WHERE place BETWEEN ?1 AND ?2";
+    DELETE_CONCURRENCY_KEYS = "DELETE FROM concurrency_key WHERE place BETWEEN ?1 AND ?2";
     DELETE_ATTEMPTS = "DELETE FROM attempt WHERE key BETWEEN ?1 AND ?2";
     DELETE_CONTENTS = "DELETE FROM content WHERE place BETWEEN ?1 AND ?2";
     DELETE_TASKS = "DELETE FROM task WHERE place BETWEEN ?1 AND ?2";
@@ -240,6 +288,7 @@ statements! {
     PLACES_BY_OUTCOME = "SELECT place FROM outcome WHERE outcome = ?3 AND place <= ?1 \
                          ORDER BY place DESC LIMIT ?2";
     PLACES_BY_TAG = "SELECT place FROM tag WHERE tag = ?3 AND place <= ?1 ORDER BY place DESC LIMIT ?2";
+    PLACES_BY_SCHEDULE = "SELECT place FROM scheduled WHERE schedule = ?3 AND place <= ?1 ORDER BY place DESC LIMIT ?2";
     PLACES_RUNNING = "SELECT place FROM lease WHERE place <= ?1 ORDER BY place DESC LIMIT ?2";
     CREATED_FROM_PLACE = "SELECT place, created_at FROM task NOT INDEXED WHERE place >= ?1 ORDER BY place LIMIT 1";
     LISTED = "SELECT job.name, task.state, task.created_at, task.attempts, lease.claimed_at FROM task NOT INDEXED \

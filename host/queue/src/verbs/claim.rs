@@ -4,8 +4,8 @@
 //! [`PROMOTED_MAX`]; they stay so if the clock goes back. Paused or not, and with or without room.
 //!
 //! Then, in the order of the tasks that are ready (`order key`, then acceptance), leaving out those of jobs that are paused or have as many
-//! attempts running as they may, this claim's own included. A claim never looks at more than the first task of a job that
-//! is left out. It stops, so that nobody is overtaken for ever:
+//! attempts running as they may, and those whose concurrency key has, this claim's own included. A claim never looks at more
+//! than the first task of a job that is left out, and once at a task whose key is in its way, until there is room. It stops, so that nobody is overtaken for ever:
 //!
 //! - at a task that does not fit into the memory that is left, unless nothing at all runs and it is the first;
 //! - at a task that must run alone ([`runs_alone`](mainworker_domain::lifecycle::Task::runs_alone)), unless nothing runs and it is the first; with such a one nothing else is claimed.

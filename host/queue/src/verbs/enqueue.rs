@@ -47,6 +47,8 @@ pub struct NewTask {
     pub retry: Retry,
     /// How many attempts of its job may run at a time. The job's newest task says it for all of the job.
     pub concurrency_max: u32,
+    /// The key that only so many attempts of its job may have at a time.
+    pub concurrency_key: Option<ConcurrencyKey>,
     /// Memory that an attempt may take, in bytes.
     pub memory_bytes_max: u64,
     /// The task whose job asked for this one.
@@ -64,6 +66,16 @@ pub struct Idempotency {
     pub key: String,
     /// Of envelope and options: equal for equal content.
     pub fingerprint: [u8; 32],
+}
+
+/// See [`NewTask::concurrency_key`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConcurrencyKey {
+    /// What it is; at most [`KEY_CHARS_MAX`](mainworker_domain::limits::KEY_CHARS_MAX) characters, of which whoever makes it takes care.
+    pub key: String,
+    /// How many attempts of one key of the job may run at a time; 0 is 1. The job's newest task with a key says it for all of its
+    /// keys.
+    pub running_max: u32,
 }
 
 /// See [`NewTask::unique`]. A key belongs to a job, while its task is queued or running.

@@ -7,6 +7,7 @@ use crate::verbs::task::TaskSummary;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
+use mainworker_domain::schedule::ScheduleName;
 
 /// Which tasks: those that fit all that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Filter {
     pub label: Option<String>,
     /// With this tag.
     pub tag: Option<String>,
+    /// Of this schedule, or a former one of its name.
+    pub schedule: Option<ScheduleName>,
     /// With this word beside the state.
     pub outcome: Option<Outcome>,
     /// Accepted at or after.

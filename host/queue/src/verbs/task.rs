@@ -7,6 +7,7 @@ use mainworker_domain::event::Progress;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::{Outcome, Usage};
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 
 /// A task without its attempts.
@@ -50,6 +51,10 @@ pub struct TaskSummary {
     pub cancel_requested: bool,
     /// The task whose job asked for this one.
     pub parent: Option<TaskId>,
+    /// The schedule whose run it is.
+    pub schedule: Option<ScheduleName>,
+    /// The moment that this run is for; none if somebody brought it about for none.
+    pub occurrence: Option<Timestamp>,
 }
 
 /// A task with its attempts.

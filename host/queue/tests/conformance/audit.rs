@@ -4,6 +4,7 @@ use crate::support::{Harness, NOW, ask, at, id, job, new_task, on_each_store};
 use mainworker_domain::access::{Role, TokenId};
 use mainworker_domain::audit::{Action, Actor, AuditEntry, Object};
 use mainworker_domain::outcome::Outcome;
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_queue::store::Store;
 use mainworker_queue::verbs::audit::{AuditFilter, AuditRow, PruneAudit, ReadAudit};
 use mainworker_queue::verbs::cancel::Cancel;
@@ -140,7 +141,7 @@ async fn it_is_read_by_all_that_it_says(store: &Harness<'_, impl Store>) {
     assert_eq!(by(AuditFilter { object: Some(Object::Host), ..all() }).await, [1, 0]);
     assert_eq!(by(AuditFilter { object: Some(Object::Job(job("a"))), ..all() }).await, [3, 2]);
     assert_eq!(
-        by(AuditFilter { object: Some(Object::Schedule(job("a"))), ..all() }).await,
+        by(AuditFilter { object: Some(Object::Schedule(ScheduleName::parse("a").unwrap())), ..all() }).await,
         Vec::<i64>::new()
     );
     assert_eq!(by(AuditFilter { from: Some(at(1)), to: Some(at(3)), ..all() }).await, [2, 1]);

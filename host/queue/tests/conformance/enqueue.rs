@@ -71,6 +71,8 @@ async fn a_task_is_stored_as_it_was_accepted(store: &Harness<'_, impl Store>) {
         max_attempts: 3,
         cancel_requested: false,
         parent: Some(id(77)),
+        schedule: None,
+        occurrence: None,
     };
     let view = TaskView {
         summary,

@@ -163,6 +163,7 @@ fn joined(one: Filter, other: Filter) -> Filter {
         source: one.source.or(other.source),
         label: one.label.or(other.label),
         tag: one.tag.or(other.tag),
+        schedule: one.schedule.or(other.schedule),
         outcome: one.outcome.or(other.outcome),
         created_from: one.created_from.or(other.created_from),
         created_to: one.created_to.or(other.created_to),

@@ -15,11 +15,15 @@ mod claim;
 #[cfg(test)]
 mod claim_room;
 #[cfg(test)]
+mod concurrency;
+#[cfg(test)]
 mod enqueue;
 #[cfg(test)]
 mod expire;
 #[cfg(test)]
 mod extend;
+#[cfg(test)]
+mod fire;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
@@ -40,6 +44,8 @@ mod reopen;
 mod rescue;
 #[cfg(test)]
 mod retry;
+#[cfg(test)]
+mod schedules;
 #[cfg(test)]
 mod settle;
 #[cfg(test)]

@@ -9,13 +9,15 @@ use mainworker_queue::memory::MemoryStore;
 use mainworker_queue::verbs::cancel::Cancelled;
 use mainworker_queue::verbs::enqueue::{EnqueueError, EnqueueRefusal, How};
 use mainworker_queue::verbs::extend::Extended;
+use mainworker_queue::verbs::fire::{Fired, RunFate};
 use mainworker_queue::verbs::retry::Retried;
+use mainworker_queue::verbs::schedules::{ApplyError, ApplyRefusal};
 use mainworker_queue::verbs::settle::Settled;
 use mainworker_queue::verbs::tokens::AddTokenError;
 use std::collections::BTreeMap;
 
 /// Every case that has to be come through, by name.
-const CASES: [&str; 61] = [
+const CASES: [&str; 76] = [
     "audit of several",
     "audit pruned",
     "cancel Already",
@@ -36,6 +38,12 @@ const CASES: [&str; 61] = [
     "enqueue Replaced",
     "enqueue UniqueConflict",
     "expire",
+    "fire Enqueued",
+    "fire Known",
+    "fire Overlapped",
+    "fire Refused",
+    "fire Stale",
+    "fire cancels",
     "extend Kept",
     "extend Kept, cancel wanted",
     "extend Stale",
@@ -52,6 +60,15 @@ const CASES: [&str; 61] = [
     "retry Queued",
     "retry UniqueConflict",
     "retry Unknown",
+    "schedule AnotherRevision",
+    "schedule AnotherSet",
+    "schedule Changed",
+    "schedule Created",
+    "schedule Deleted",
+    "schedule Twice",
+    "schedule Unchanged",
+    "schedule paused Already",
+    "schedule paused Now",
     "settle AttemptsUsedUp",
     "settle Cancelled",
     "settle Completed",
@@ -152,6 +169,30 @@ fn cases(answer: &Answer) -> Vec<String> {
             let there = task.iter().flatten();
             there.map(|view| format!("task {:?}", view.summary.state)).collect()
         }
+        Answer::SchedulesApplied(Ok(applied)) => {
+            applied.iter().map(|one| format!("schedule {:?}", one.change)).collect()
+        }
+        Answer::SchedulesApplied(Err(ApplyError::Refused { refusal, .. })) => {
+            let word = match refusal {
+                ApplyRefusal::AnotherSet { .. } => "AnotherSet",
+                ApplyRefusal::AnotherRevision { .. } => "AnotherRevision",
+                ApplyRefusal::TooMany { .. } => "TooMany",
+                ApplyRefusal::Twice => "Twice",
+            };
+            vec![case("schedule", word)]
+        }
+        Answer::SchedulePaused(Ok(paused)) => vec![format!("schedule paused {paused:?}")],
+        Answer::Fired(Ok(Fired::Stale)) => vec![case("fire", "Stale")],
+        Answer::Fired(Ok(Fired::Done(done))) => {
+            let word = |fate: &RunFate| match fate {
+                RunFate::Enqueued(_) => "Enqueued",
+                RunFate::Known => "Known",
+                RunFate::Overlapped => "Overlapped",
+                RunFate::Refused(_) => "Refused",
+            };
+            let fates = done.fates.iter().map(|fate| case("fire", word(fate)));
+            fates.chain(done.cancelled.iter().map(|_| case("fire", "cancels"))).collect()
+        }
         Answer::TokenAdded(Ok(())) => vec![case("token", "added")],
         Answer::TokenAdded(Err(AddTokenError::Refused(refusal))) => vec![format!("token {refusal:?}")],
         Answer::TokenRevoked(Ok(revoked)) => vec![format!("token {revoked:?}")],
@@ -183,7 +224,7 @@ fn settle_cases(settled: &Settled) -> Vec<String> {
 #[test]
 fn the_sequences_come_through_every_case() {
     let mut counts: BTreeMap<String, u64> = CASES.iter().map(|&case| (case.to_owned(), 0)).collect();
-    for seed in 0..100 {
+    for seed in 0..150 {
         let store = MemoryStore::new();
         let harness = Harness::new(&store);
         let mut draw = Draw::new(seed);
@@ -200,5 +241,5 @@ fn the_sequences_come_through_every_case() {
         }
     }
     let rare: Vec<_> = counts.iter().filter(|&(_, &count)| count < 10).collect();
-    assert!(rare.is_empty(), "in 100 sequences: {rare:?}");
+    assert!(rare.is_empty(), "in 150 sequences: {rare:?}");
 }

@@ -2,28 +2,33 @@
 //! unknown or at odd times.
 
 use crate::operation::{Answer, Operation};
-use crate::support::{NOW, id, job, line, progress};
+use crate::support::{NOW, id, job, line, progress, schedule};
 use mainworker_domain::access::{Role, TokenId};
 use mainworker_domain::audit::{Action, Actor, Object};
 use mainworker_domain::digest::Digest;
 use mainworker_domain::lifecycle::{Ending, Jitter, State, Timestamp};
 use mainworker_domain::manifest;
 use mainworker_domain::outcome::{Outcome, Usage};
+use mainworker_domain::schedule::{Overlap, ScheduleName};
 use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::UniquePolicy;
 use mainworker_queue::attempt::{AttemptError, Figures, Held, Lease};
 use mainworker_queue::verbs::audit::{AuditFilter, PruneAudit};
 use mainworker_queue::verbs::cancel::Cancel;
 use mainworker_queue::verbs::claim::Claim;
-use mainworker_queue::verbs::enqueue::{Enqueue, Idempotency, NewTask, Unique};
+use mainworker_queue::verbs::enqueue::{ConcurrencyKey, Enqueue, Idempotency, NewTask, Unique};
 use mainworker_queue::verbs::expire::Expire;
 use mainworker_queue::verbs::extend::Extend;
+use mainworker_queue::verbs::fire::{Fire, Fired, Run, RunFate, Seen};
 use mainworker_queue::verbs::list::Filter;
 use mainworker_queue::verbs::pause::Pause;
 use mainworker_queue::verbs::prune::{Prune, Retention};
 use mainworker_queue::verbs::record::{LogPiece, Record};
 use mainworker_queue::verbs::rescue::Rescue;
 use mainworker_queue::verbs::retry::Retry;
+use mainworker_queue::verbs::schedules::{
+    ApplySchedules, PauseSchedule, PutSchedule, ScheduleId, ScheduleRow,
+};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::tokens::{AddToken, NewToken, RevokeToken, TouchTokens};
 use rand::rngs::StdRng;
@@ -50,6 +55,8 @@ pub(crate) struct Draw {
     ended: Vec<Held>,
     /// Those whose ends were asked for last.
     settling: Vec<Held>,
+    /// Schedules as they were seen last.
+    schedules: Vec<ScheduleRow>,
 }
 
 impl Draw {
@@ -67,6 +74,7 @@ impl Draw {
             running: Vec::new(),
             ended: Vec::new(),
             settling: Vec::new(),
+            schedules: Vec::new(),
         }
     }
 
@@ -80,6 +88,9 @@ impl Draw {
             Operation::List(Filter::default(), Timestamp::MAX),
             Operation::Tokens,
             Operation::Audit(AuditFilter::default()),
+            Operation::Schedules,
+            Operation::Schedule(schedule("s")),
+            Operation::Schedule(schedule("t")),
         ];
         first.into_iter().chain(all).collect()
     }
@@ -96,6 +107,14 @@ impl Draw {
                         self.taken.extend(applied.enqueued.iter().map(|one| one.id));
                     }
                 }
+            }
+            Answer::Schedules(Ok(rows)) => self.schedules.clone_from(rows),
+            Answer::Fired(Ok(Fired::Done(done))) => {
+                let enqueued = done.fates.iter().filter_map(|fate| match fate {
+                    RunFate::Enqueued(enqueued) => Some(enqueued.id),
+                    _ => None,
+                });
+                self.taken.extend(enqueued);
             }
             Answer::Rescued(Ok(rescued)) => rescued.iter().for_each(|one| self.over(one.held)),
             _ => {}
@@ -115,7 +134,7 @@ impl Draw {
     /// The next operation.
     pub(crate) fn next(&mut self) -> Operation {
         self.pass_time();
-        match self.below(110) {
+        match self.below(126) {
             0..24 => Operation::Enqueue(self.enqueue()),
             24..44 => Operation::Claim(self.claim()),
             44..64 => {
@@ -160,6 +179,17 @@ impl Draw {
                 before: self.around(-600_000, 0),
                 entries_max: self.size(0, 4),
             }),
+            110..114 => Operation::ApplySchedules(self.apply()),
+            114 => Operation::PauseSchedule(PauseSchedule {
+                name: self.schedule(),
+                paused: self.one_in(3),
+                next_at: self.sometimes(|draw| draw.around(0, 9_000)),
+                now: self.now,
+                by: self.actor(),
+            }),
+            115..118 => Operation::Schedules,
+            118 => Operation::Schedule(self.schedule()),
+            119..126 => Operation::Fire(self.fire()),
             97..99 => Operation::Log(self.task(), self.size(0, 60)),
             _ => Operation::Overview,
         }
@@ -196,7 +226,7 @@ impl Draw {
         NewTask {
             id: id(number),
             job: job(self.one_of(&["a", "b", "c"])),
-            source: self.one_of(&["api", "ci"]).to_owned(),
+            source: self.one_of(&["api", "api", "ci"]).to_owned(),
             revision: Digest::from_sha256([self.one_of(&[1, 2]); 32]),
             payload: format!("{{\"number\":{number}}}"),
             configuration: self.sometimes(|draw| vec![draw.one_of(&[0, 255]); draw.size(0, 3)]),
@@ -212,7 +242,8 @@ impl Draw {
             }),
             unique: self.sometimes(Self::unique),
             retry: manifest::Retry { max_attempts: self.one_of(&[1, 2, 5]), base_ms: 2_000, cap_ms: 6_000 },
-            concurrency_max: self.one_of(&[1, 2, 3, 100]),
+            concurrency_max: self.one_of(&[1, 2, 3, 100, 100]),
+            concurrency_key: self.concurrency_key(),
             memory_bytes_max: self.below(6),
             parent: self.sometimes(Self::task),
             depth: self.one_of(&[0, 0, 0, 3]),
@@ -245,11 +276,66 @@ impl Draw {
         AddToken { token, now: self.now, by: self.one_of(&Self::ACTORS) }
     }
 
+    fn schedule(&mut self) -> ScheduleName {
+        schedule(self.one_of(&["s", "t"]))
+    }
+
+    fn apply(&mut self) -> ApplySchedules {
+        ApplySchedules {
+            set: self.sometimes(|_| schedule("company")),
+            puts: self.several(2, |draw| PutSchedule {
+                name: draw.schedule(),
+                definition: draw.one_of(&["{}", "[]"]).to_owned(),
+                evaluated_to: draw.now,
+                next_at: draw.sometimes(|draw| draw.around(0, 9_000)),
+                restarts: draw.one_in(2),
+                expected_revision: draw.sometimes(|draw| draw.one_of(&[None, Some(1), Some(2)])),
+            }),
+            deletes: if self.one_in(4) { vec![self.schedule()] } else { Vec::new() },
+            now: self.now,
+            by: self.actor(),
+        }
+    }
+
+    /// Mostly what a scheduler would ask for that has seen what was seen last.
+    fn fire(&mut self) -> Fire {
+        let never = (ScheduleId::from_number(99), Seen { revision: 1, evaluated_to: self.now });
+        let seen: Vec<_> = self
+            .schedules
+            .iter()
+            .map(|row| (row.id, Seen { revision: row.revision, evaluated_to: row.evaluated_to }))
+            .collect();
+        let (schedule, seen) = if seen.is_empty() { never } else { self.one_of(&seen) };
+        let fire = Fire {
+            schedule,
+            seen,
+            runs: self.several(3, |draw| Run {
+                occurrence: (!draw.one_in(5))
+                    .then(|| Timestamp::from_ms(NOW.as_ms() + draw.one_of(&[0, 1, 2, 3, 4]))),
+                task: if draw.one_in(8) { Err("refused".to_owned()) } else { Ok(Box::new(draw.new_task())) },
+            }),
+            overlap: self.one_of(&Overlap::ALL),
+            dropped: self.below(3),
+            evaluated_to: self.now,
+            next_at: self.sometimes(|draw| draw.around(0, 9_000)),
+            ended: self.sometimes(|_| "once".to_owned()),
+            now: self.now,
+            by: self.actor(),
+        };
+        // What follows is as if this had been seen to be done.
+        if fire.by.is_none() && self.one_in(2) {
+            let row = self.schedules.iter_mut().find(|row| row.id == schedule);
+            row.into_iter().for_each(|row| row.evaluated_to = fire.evaluated_to);
+        }
+        fire
+    }
+
     fn audit_filter(&mut self) -> AuditFilter {
         AuditFilter {
             actor: self.actor(),
             action: self.sometimes(|draw| draw.one_of(Action::ALL)),
-            object: self.sometimes(|draw| match draw.below(4) {
+            object: self.sometimes(|draw| match draw.below(5) {
+                4 => Object::Schedule(draw.schedule()),
                 0 => Object::Host,
                 1 => Object::Job(job(draw.one_of(&["a", "b"]))),
                 2 => Object::Token(draw.token()),
@@ -258,6 +344,15 @@ impl Draw {
             from: self.sometimes(|draw| draw.around(-60_000, 0)),
             to: self.sometimes(|draw| draw.around(-60_000, 0)),
         }
+    }
+
+    /// A third of the tasks have one.
+    fn concurrency_key(&mut self) -> Option<ConcurrencyKey> {
+        let keyed = self.one_in(3);
+        keyed.then(|| ConcurrencyKey {
+            key: self.one_of(&["k", "k", "l"]).to_owned(),
+            running_max: self.one_of(&[0, 1, 1, 2, 3]),
+        })
     }
 
     fn unique(&mut self) -> Unique {
@@ -358,6 +453,7 @@ impl Draw {
             source: self.sometimes(|draw| draw.one_of(&["api", "ci"]).to_owned()),
             label: self.sometimes(|draw| draw.one_of(&["May", "June"]).to_owned()),
             tag: self.sometimes(|draw| draw.one_of(&["x", "y"]).to_owned()),
+            schedule: self.sometimes(Self::schedule),
             outcome: self.sometimes(|draw| draw.one_of(&Outcome::ALL)),
             created_from: self.sometimes(|draw| draw.around(-60_000, 0)),
             created_to: self.sometimes(|draw| draw.around(-60_000, 0)),

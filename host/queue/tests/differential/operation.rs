@@ -4,6 +4,7 @@
 use crate::support::Harness;
 use mainworker_domain::event::LogLine;
 use mainworker_domain::lifecycle::Timestamp;
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::store::{Store, StoreError};
 use mainworker_queue::verbs::audit::{AuditFilter, AuditRow, PruneAudit};
@@ -12,6 +13,7 @@ use mainworker_queue::verbs::claim::{Claim, Claimed};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use mainworker_queue::verbs::expire::{Expire, Expired};
 use mainworker_queue::verbs::extend::{Extend, Extended};
+use mainworker_queue::verbs::fire::{Fire, Fired};
 use mainworker_queue::verbs::list::Filter;
 use mainworker_queue::verbs::overview::Overview;
 use mainworker_queue::verbs::pause::Pause;
@@ -19,6 +21,9 @@ use mainworker_queue::verbs::prune::Prune;
 use mainworker_queue::verbs::record::Record;
 use mainworker_queue::verbs::rescue::{Rescue, Rescued};
 use mainworker_queue::verbs::retry::{RetriedTask, Retry};
+use mainworker_queue::verbs::schedules::{
+    AppliedSchedule, ApplyError, ApplySchedules, PauseSchedule, SchedulePaused, ScheduleRow, ScheduleView,
+};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::task::{TaskSummary, TaskView};
 use mainworker_queue::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
@@ -51,6 +56,11 @@ pub(crate) enum Operation {
     /// All pages.
     Audit(AuditFilter),
     PruneAudit(PruneAudit),
+    ApplySchedules(ApplySchedules),
+    PauseSchedule(PauseSchedule),
+    Schedules,
+    Schedule(ScheduleName),
+    Fire(Fire),
 }
 
 /// What was answered.
@@ -77,6 +87,11 @@ pub(crate) enum Answer {
     Tokens(Result<Vec<TokenRow>, StoreError>),
     Audited(Vec<AuditRow>),
     AuditPruned(Result<u64, StoreError>),
+    SchedulesApplied(Result<Vec<AppliedSchedule>, ApplyError>),
+    SchedulePaused(Result<SchedulePaused, StoreError>),
+    Schedules(Result<Vec<ScheduleRow>, StoreError>),
+    Schedule(Box<Result<Option<ScheduleView>, StoreError>>),
+    Fired(Result<Fired, StoreError>),
 }
 
 impl Operation {
@@ -115,6 +130,11 @@ impl Operation {
             Self::Tokens => Answer::Tokens(store.tokens().await),
             Self::Audit(filter) => Answer::Audited(harness.audit(filter).await),
             Self::PruneAudit(prune) => Answer::AuditPruned(store.prune_audit(prune).await),
+            Self::ApplySchedules(apply) => Answer::SchedulesApplied(store.apply_schedules(apply).await),
+            Self::PauseSchedule(pause) => Answer::SchedulePaused(store.pause_schedule(pause).await),
+            Self::Schedules => Answer::Schedules(store.schedules().await),
+            Self::Schedule(name) => Answer::Schedule(Box::new(store.schedule(name).await)),
+            Self::Fire(fire) => Answer::Fired(store.fire(fire).await),
         }
     }
 }

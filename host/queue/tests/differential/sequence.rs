@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 /// Operations of one sequence.
-pub(crate) const OPERATIONS: usize = 200;
+pub(crate) const OPERATIONS: usize = 250;
 /// Sequences unless told otherwise.
 const SEEDS: u64 = 200;
 /// Sequences at a time.
 const THREADS: usize = 4;
 
 /// Every flaw that is one.
-const FLAWS: [Flaw; 12] = [
+const FLAWS: [Flaw; 15] = [
     Flaw::SettlesByTask,
     Flaw::ExtendsByTask,
     Flaw::RecordsByTask,
@@ -31,6 +31,9 @@ const FLAWS: [Flaw; 12] = [
     Flaw::PrunesUnseenRetries,
     Flaw::LeasesByWallClock,
     Flaw::ForgetsWhatWasDue,
+    Flaw::CountsNoKeys,
+    Flaw::FiresUnseenLooks,
+    Flaw::ForgetsOccurrences,
 ];
 
 /// Asks the memory store and another one the same, as the seed says: what they answered differently first.

@@ -117,6 +117,7 @@ impl Stage {
             unique: None,
             retry: Retry::default(),
             concurrency_max: 1_000,
+            concurrency_key: None,
             memory_bytes_max: 1,
             parent: None,
             depth: 0,

@@ -1,5 +1,6 @@
 //! A memory store that counts what it is asked, and fails when it is told to.
 
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::memory::MemoryStore;
 use mainworker_queue::store::{Store, StoreError};
@@ -9,6 +10,7 @@ use mainworker_queue::verbs::claim::{Claim, Claimed};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use mainworker_queue::verbs::expire::{Expire, Expired};
 use mainworker_queue::verbs::extend::{Extend, Extended};
+use mainworker_queue::verbs::fire::{Fire, Fired};
 use mainworker_queue::verbs::list::{List, Page};
 use mainworker_queue::verbs::log::{LogPage, ReadLog};
 use mainworker_queue::verbs::overview::Overview;
@@ -17,6 +19,9 @@ use mainworker_queue::verbs::prune::{Prune, Pruned};
 use mainworker_queue::verbs::record::Record;
 use mainworker_queue::verbs::rescue::{Rescue, Rescued};
 use mainworker_queue::verbs::retry::{RetriedTask, Retry};
+use mainworker_queue::verbs::schedules::{
+    AppliedSchedule, ApplyError, ApplySchedules, PauseSchedule, SchedulePaused, ScheduleRow, ScheduleView,
+};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::task::TaskView;
 use mainworker_queue::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
@@ -144,5 +149,25 @@ impl Store for WatchedStore {
 
     async fn prune_audit(&self, prune: PruneAudit) -> Result<u64, StoreError> {
         self.ask("prune_audit")?.prune_audit(prune).await
+    }
+
+    async fn apply_schedules(&self, apply: ApplySchedules) -> Result<Vec<AppliedSchedule>, ApplyError> {
+        self.ask("apply_schedules")?.apply_schedules(apply).await
+    }
+
+    async fn pause_schedule(&self, pause: PauseSchedule) -> Result<SchedulePaused, StoreError> {
+        self.ask("pause_schedule")?.pause_schedule(pause).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleRow>, StoreError> {
+        self.ask("schedules")?.schedules().await
+    }
+
+    async fn schedule(&self, name: ScheduleName) -> Result<Option<ScheduleView>, StoreError> {
+        self.ask("schedule")?.schedule(name).await
+    }
+
+    async fn fire(&self, fire: Fire) -> Result<Fired, StoreError> {
+        self.ask("fire")?.fire(fire).await
     }
 }

@@ -19,6 +19,8 @@ mod cancel;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod races;
@@ -26,5 +28,7 @@ mod races;
 mod rescue;
 #[cfg(test)]
 mod retention;
+#[cfg(test)]
+mod schedules;
 #[cfg(test)]
 mod stale;

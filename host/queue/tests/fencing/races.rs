@@ -1,6 +1,8 @@
 //! The same, from threads of their own: whoever comes first, each attempt ends once.
 
-use crate::support::{Harness, NOW, at, begin, block_on, ended, id, new_task, on_each_store};
+use crate::support::{
+    Harness, NOW, at, begin, block_on, ended, fire, id, new_task, on_each_store, put, schedule,
+};
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
 use mainworker_domain::task_id::TaskId;
@@ -8,6 +10,7 @@ use mainworker_queue::attempt::Held;
 use mainworker_queue::store::Store;
 use mainworker_queue::verbs::cancel::Cancelled;
 use mainworker_queue::verbs::claim::Claim;
+use mainworker_queue::verbs::list::Filter;
 use mainworker_queue::verbs::prune::{Prune, Retention};
 use mainworker_queue::verbs::rescue::Rescue;
 use mainworker_queue::verbs::retry::Retried;
@@ -20,6 +23,7 @@ on_each_store! {
     an_attempt_is_settled_or_rescued
     a_cancel_is_fulfilled_or_too_late
     a_task_is_retried_or_deleted
+    two_schedulers_make_one_task_of_each_occurrence
 }
 
 const TASKS: u128 = 120;
@@ -144,4 +148,26 @@ async fn a_task_is_retried_or_deleted(store: &Harness<'_, impl Store>) {
     assert_eq!(u64::try_from(retried.len()).unwrap() + deleted, u64::try_from(TASKS).unwrap());
     let claimed = store.claim(Claim { tasks_max: 1_000, ..begin(Timestamp::MAX) }).await.tasks;
     assert_eq!(claimed.iter().map(|task| task.held.task).collect::<BTreeSet<_>>(), retried);
+}
+
+async fn two_schedulers_make_one_task_of_each_occurrence(store: &Harness<'_, impl Store>) {
+    store.put(put("nightly", "{}"), NOW).await;
+    let last = i64::try_from(TASKS).unwrap();
+    // Each looks, and fires what is due on what it saw, until there is nothing left.
+    let look = async |first: u128| {
+        loop {
+            let row = store.schedule(&schedule("nightly")).await.row;
+            let seconds = (row.evaluated_to.as_ms() - NOW.as_ms()) / 1_000 + 1;
+            if seconds > last {
+                return;
+            }
+            let task = new_task(first + u128::try_from(seconds).unwrap());
+            store.store.fire(fire(&row, [(at(seconds), task)], at(seconds))).await.unwrap();
+        }
+    };
+    race(look(1_000), look(5_000));
+    let tasks = store.list(Filter::default(), NOW).await;
+    let occurrences: Vec<_> = tasks.iter().rev().map(|task| task.occurrence.unwrap()).collect();
+    assert_eq!(occurrences, (1..=last).map(at).collect::<Vec<_>>());
+    assert_eq!(store.schedule(&schedule("nightly")).await.row.runs, u64::try_from(TASKS).unwrap());
 }

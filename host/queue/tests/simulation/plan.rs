@@ -83,6 +83,7 @@ impl Plan {
             unique: dice.percent(15).then(|| Unique { key: key(dice), policy }),
             retry: retry_policy(retry, None),
             concurrency_max,
+            concurrency_key: None,
             memory_bytes_max: if dice.percent(95) { 1 + dice.below(60) } else { MEMORY_BYTES + 50 },
             parent: None,
             depth: 0,

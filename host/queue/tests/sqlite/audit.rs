@@ -16,9 +16,10 @@ const WRONG: &[(&str, &str)] = &[
             (SELECT count(*) FROM task WHERE job = job.id AND state = 4))",
     ),
     (
-        "an open task is not in exactly one of three places, or one that ended is in one",
+        "an open task is not in exactly one of four places, or one that ended is in one",
         "SELECT place FROM task WHERE (state = 0) != (SELECT count(*) FROM (
-            SELECT place FROM ready UNION ALL SELECT place FROM waiting UNION ALL SELECT place FROM lease) AS one
+            SELECT place FROM ready UNION ALL SELECT place FROM waiting UNION ALL SELECT place FROM lease
+            UNION ALL SELECT place FROM blocked) AS one
             WHERE one.place = task.place)",
     ),
     (
@@ -26,6 +27,9 @@ const WRONG: &[(&str, &str)] = &[
         "SELECT place FROM ready WHERE (place, job, order_key) NOT IN (SELECT place, job, order_key FROM task)
          UNION ALL SELECT place FROM waiting
             WHERE (place, job, order_key, run_at) NOT IN (SELECT place, job, order_key, run_at FROM task)
+         UNION ALL SELECT place FROM blocked
+            WHERE (place, job, order_key) NOT IN (SELECT place, job, order_key FROM task)
+               OR (place, key) NOT IN (SELECT place, key FROM concurrency_key)
          UNION ALL SELECT lease.place FROM lease LEFT JOIN task USING (place)
             WHERE lease.attempt IS NOT task.attempts + 1",
     ),
@@ -92,7 +96,28 @@ const WRONG: &[(&str, &str)] = &[
         "what a task says it has beside its row is not there, or the other way round",
         "SELECT place FROM task WHERE (beside & 1 != 0) != (place IN (SELECT place FROM origin))
          UNION ALL SELECT place FROM origin WHERE place NOT IN (SELECT place FROM task)
+         UNION ALL SELECT place FROM task WHERE (beside & 4 != 0) != (place IN (SELECT place FROM concurrency_key))
+         UNION ALL SELECT place FROM concurrency_key WHERE place NOT IN (SELECT place FROM task)
+         UNION ALL SELECT place FROM task WHERE (beside & 2 != 0)
+            != (place IN (SELECT place FROM origin WHERE schedule NOT NULL))
+         UNION ALL SELECT place FROM origin WHERE (schedule NOT NULL) != ((schedule, place) IN (SELECT * FROM scheduled))
+         UNION ALL SELECT place FROM scheduled WHERE place NOT IN (SELECT place FROM origin WHERE schedule NOT NULL)
+         UNION ALL SELECT place FROM task WHERE (beside & 2 != 0 AND state = 0) != (place IN (SELECT place FROM schedule_open))
+         UNION ALL SELECT place FROM schedule_open WHERE (schedule, place) NOT IN (SELECT * FROM scheduled)
+         UNION ALL SELECT place FROM origin WHERE schedule NOT NULL AND schedule NOT IN (SELECT id FROM schedule_name)
+         UNION ALL SELECT id FROM schedule WHERE name NOT IN (SELECT id FROM schedule_name)
+         UNION ALL SELECT at FROM occurrence WHERE schedule NOT IN (SELECT id FROM schedule)
          UNION ALL SELECT place FROM origin WHERE actor NOT NULL AND actor NOT IN (SELECT id FROM actor)",
+    ),
+    (
+        "a task is blocked although its key has room, and none before it is ready",
+        "SELECT place FROM blocked
+            WHERE (SELECT count(*) FROM lease JOIN task USING (place) JOIN concurrency_key USING (place)
+               WHERE task.job = blocked.job AND concurrency_key.key = blocked.key)
+               < (SELECT key_running_max FROM job WHERE id = blocked.job)
+            AND NOT EXISTS (SELECT 1 FROM ready JOIN concurrency_key USING (place)
+               WHERE ready.job = blocked.job AND concurrency_key.key = blocked.key
+               AND (ready.order_key, ready.place) < (blocked.order_key, blocked.place))",
     ),
     (
         "an actor is missing",

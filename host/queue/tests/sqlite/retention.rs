@@ -2,7 +2,8 @@
 
 use crate::audit::{audit, look_into, number};
 use crate::support::{
-    Harness, NOW, at, begin, block_on, ended, id, idempotency, line, new_folder, new_task, progress, unique,
+    Harness, NOW, at, begin, block_on, concurrency, ended, fire, id, idempotency, line, new_folder, new_task,
+    progress, put, unique,
 };
 use mainworker_domain::audit::Actor;
 use mainworker_domain::event::LogLine;
@@ -36,11 +37,13 @@ enum Fate {
     /// It waits for its next attempt.
     BetweenAttempts,
     Running,
+    /// It is due, and as many of its key run as may.
+    Blocked,
 }
 
 /// How many old tasks follow upon one another, and what lies behind them: none, fewer than are deleted together, as many,
 /// more.
-const RUNS: [(usize, Fate); 8] = [
+const RUNS: [(usize, Fate); 9] = [
     (0, Fate::Waiting),
     (2 * RUN_TASKS_MAX - 11, Fate::Running),
     (1, Fate::Young),
@@ -49,12 +52,26 @@ const RUNS: [(usize, Fate); 8] = [
     (RUN_TASKS_MAX + 1, Fate::Cancelled),
     (RUN_TASKS_MAX - 1, Fate::Ready),
     (2, Fate::Running),
+    (0, Fate::Blocked),
 ];
 /// Attempts of an old task, at the most.
 const ATTEMPTS_MAX: u32 = 5;
 /// Tables that say nothing of a single task.
-const OF_NO_TASK: [&str; 10] =
-    ["migration", "store", "kept", "job", "source", "revision", "host", "actor", "token", "audit"];
+const OF_NO_TASK: [&str; 13] = [
+    "migration",
+    "store",
+    "kept",
+    "job",
+    "source",
+    "revision",
+    "host",
+    "actor",
+    "token",
+    "audit",
+    "schedule_name",
+    "schedule",
+    "occurrence",
+];
 
 const KEEP_ALL: Retention = Retention {
     completed_ms: u64::MAX,
@@ -83,6 +100,7 @@ fn task(number: u128, fate: Fate) -> NewTask {
         // The same key as that of its neighbour, which is another source's.
         idempotency: idempotency(&format!("key {}", number / 2), 1),
         unique: unique(&format!("key {number}"), UniquePolicy::Reject),
+        concurrency_key: concurrency("key", 2).filter(|_| matches!(fate, Fate::Running | Fate::Blocked)),
         depth: 1,
         by: Some(Actor::Operator),
         ..new_task(number)
@@ -92,7 +110,9 @@ fn task(number: u128, fate: Fate) -> NewTask {
 /// Takes all tasks and has them come to their fates; answers the attempts that run.
 async fn fill(store: &Harness<'_, SqliteStore>) -> Vec<Held> {
     let fates = fates();
-    store.enqueue(fates.iter().map(|&(number, fate)| task(number, fate)), NOW).await;
+    let row = store.put(put("nightly", "{}"), NOW).await;
+    let runs = (0..).zip(&fates).map(|(seconds, &(number, fate))| (at(seconds), task(number, fate)));
+    store.fire(fire(&row, runs, NOW)).await;
     for (number, _) in fates.iter().filter(|(_, fate)| *fate == Fate::Cancelled) {
         store.cancel(id(*number), NOW).await;
     }
@@ -114,7 +134,7 @@ async fn fill(store: &Harness<'_, SqliteStore>) -> Vec<Held> {
                     running.push(held);
                     continue;
                 }
-                Fate::Cancelled | Fate::Ready | Fate::Waiting => (Outcome::Interrupted, NOW),
+                Fate::Cancelled | Fate::Ready | Fate::Waiting | Fate::Blocked => (Outcome::Interrupted, NOW),
             };
             store.apply(ended(held, outcome, now)).await;
         }

@@ -1,12 +1,15 @@
 //! Stores that former versions made. Each schema has a fixture that was written by it; a new step adds one and edits none.
 
 use crate::audit::{audit, number};
-use crate::support::{Harness, NOW, begin, block_on, id, new_folder, new_task};
+use crate::support::{Harness, NOW, at, begin, block_on, fire, id, new_folder, new_task, put, schedule};
 use mainworker_domain::audit::Actor;
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
 use mainworker_queue::sqlite::SqliteStore;
+use mainworker_queue::store::Store;
+use mainworker_queue::verbs::audit::AuditFilter;
 use mainworker_queue::verbs::enqueue::NewTask;
+use mainworker_queue::verbs::fire::RunFate;
 use mainworker_queue::verbs::list::Filter;
 use rusqlite::Connection;
 use std::path::Path;
@@ -70,10 +73,37 @@ fn a_store_of_schema_1_opens() {
 }
 
 #[test]
+fn a_store_of_schema_2_opens() {
+    let folder = new_folder();
+    restore(folder.path(), include_str!("schema_2.sql"), 2);
+    let store = SqliteStore::open(folder.path(), NOW).unwrap();
+    block_on(async {
+        let harness = Harness::new(&store);
+        harness.check().await;
+        let first = harness.task(id(1)).await;
+        assert_eq!((first.depth, first.requested_by), (1, Some(Actor::Operator)));
+        let view = harness.schedule(&schedule("nightly")).await;
+        assert_eq!((view.row.runs, view.row.evaluated_to), (1, at(2)));
+        assert_eq!(view.occurrences[0].task, Some(harness.task(id(5)).await.summary));
+        let again = fire(&view.row, [(at(1), new_task(8))], at(9));
+        assert_eq!(harness.fire(again).await.fates, [RunFate::Known]);
+        let tokens = store.tokens().await.unwrap();
+        let states: Vec<_> = tokens.iter().map(|row| (row.revoked_at, row.last_used_at)).collect();
+        assert_eq!(states, [(None, Some(at(4))), (Some(at(1)), None)]);
+        assert_eq!(harness.audit(AuditFilter::default()).await[0].number, 5);
+        assert_eq!(harness.claim_ids(at(9)).await, [id(5)], "the fourth is blocked");
+        harness.rescue(Timestamp::MAX, at(9)).await;
+        assert_eq!(harness.claim_ids(at(9)).await, [3, 5].map(id));
+        harness.put(put("daily", "{}"), NOW).await;
+        assert_eq!(harness.audit(AuditFilter::default()).await[0].number, 6);
+    });
+    drop(store);
+    audit(folder.path());
+}
+
+#[test]
 fn a_schema_that_was_released_is_not_edited() {
-    let (former, new) = (new_folder(), new_folder());
-    restore(former.path(), include_str!("schema_1.sql"), 1);
-    drop(SqliteStore::open(former.path(), NOW).unwrap());
+    let new = new_folder();
     drop(SqliteStore::open(new.path(), NOW).unwrap());
     let statements = |folder: &Path| -> Vec<String> {
         let connection = Connection::open(folder.join("queue.sqlite3")).unwrap();
@@ -81,7 +111,12 @@ fn a_schema_that_was_released_is_not_edited() {
             connection.prepare("SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name").unwrap();
         statement.raw_query().mapped(|row| row.get(0)).map(Result::unwrap).collect()
     };
-    assert_eq!(statements(former.path()), statements(new.path()));
+    for (version, sql) in [(1, include_str!("schema_1.sql")), (2, include_str!("schema_2.sql"))] {
+        let former = new_folder();
+        restore(former.path(), sql, version);
+        drop(SqliteStore::open(former.path(), NOW).unwrap());
+        assert_eq!(statements(former.path()), statements(new.path()), "schema {version}");
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Short ways to use a store. Whatever the store cannot do fails the test.
 
-use super::requests::{ask, begin, ended};
+use super::requests::{apply, ask, begin, ended};
 use mainworker_domain::event::LogLine;
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::attempt::Held;
 use mainworker_queue::store::Store;
@@ -13,6 +14,7 @@ use mainworker_queue::verbs::claim::{Claim, Claimed, ClaimedTask};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, EnqueueRefusal, Enqueued, NewTask};
 use mainworker_queue::verbs::expire::Expire;
 use mainworker_queue::verbs::extend::{Extend, Extended};
+use mainworker_queue::verbs::fire::{Done, Fire, Fired};
 use mainworker_queue::verbs::list::{Filter, List, Page};
 use mainworker_queue::verbs::log::{LogPage, LogPlace, ReadLog};
 use mainworker_queue::verbs::overview::Overview;
@@ -21,6 +23,7 @@ use mainworker_queue::verbs::prune::Prune;
 use mainworker_queue::verbs::record::Record;
 use mainworker_queue::verbs::rescue::{Rescue, Rescued};
 use mainworker_queue::verbs::retry::{Retried, Retry};
+use mainworker_queue::verbs::schedules::{PutSchedule, ScheduleRow, ScheduleView};
 use mainworker_queue::verbs::settle::{Applied, Settle, Settled};
 use mainworker_queue::verbs::task::{TaskSummary, TaskView};
 
@@ -245,6 +248,26 @@ impl<'a, S: Store> Harness<'a, S> {
                 }
                 None => return entries,
             }
+        }
+    }
+
+    /// Creates a schedule, or changes it, as the operator.
+    pub(crate) async fn put(&self, put: PutSchedule, now: Timestamp) -> ScheduleRow {
+        let name = put.name.clone();
+        self.store.apply_schedules(apply([put], now)).await.unwrap();
+        self.schedule(&name).await.row
+    }
+
+    /// A schedule that must be there.
+    pub(crate) async fn schedule(&self, name: &ScheduleName) -> ScheduleView {
+        self.store.schedule(name.clone()).await.unwrap().unwrap()
+    }
+
+    /// Brings about runs, on what must not be over.
+    pub(crate) async fn fire(&self, fire: Fire) -> Done {
+        match self.store.fire(fire).await.unwrap() {
+            Fired::Done(done) => done,
+            Fired::Stale => panic!("it was just seen, so it cannot be stale"),
         }
     }
 

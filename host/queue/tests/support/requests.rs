@@ -1,17 +1,21 @@
 //! Requests with sensible defaults; a test changes what it is about, as in `NewTask { priority: 3, ..new_task(1) }`.
 
+use mainworker_domain::audit::Actor;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::event::{Level, LogLine, Progress};
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Ending, Jitter, Timestamp};
 use mainworker_domain::manifest::Retry;
 use mainworker_domain::outcome::{Outcome, Usage};
+use mainworker_domain::schedule::{Overlap, ScheduleName};
 use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::UniquePolicy;
 use mainworker_queue::attempt::{AttemptError, Figures, Held, Lease};
 use mainworker_queue::verbs::claim::Claim;
-use mainworker_queue::verbs::enqueue::{Enqueue, Idempotency, NewTask, Unique};
+use mainworker_queue::verbs::enqueue::{ConcurrencyKey, Enqueue, Idempotency, NewTask, Unique};
+use mainworker_queue::verbs::fire::{Fire, Run, Seen};
 use mainworker_queue::verbs::record::LogPiece;
+use mainworker_queue::verbs::schedules::{ApplySchedules, PutSchedule, ScheduleRow};
 use mainworker_queue::verbs::settle::Settle;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,6 +42,55 @@ pub(crate) fn job(name: &str) -> JobName {
     JobName::parse(name).unwrap()
 }
 
+/// The name of a schedule.
+pub(crate) fn schedule(name: &str) -> ScheduleName {
+    ScheduleName::parse(name).unwrap()
+}
+
+/// That there is to be this schedule, whatever there was.
+pub(crate) fn put(name: &str, definition: &str) -> PutSchedule {
+    PutSchedule {
+        name: schedule(name),
+        definition: definition.to_owned(),
+        evaluated_to: NOW,
+        next_at: Some(at(60)),
+        restarts: false,
+        expected_revision: None,
+    }
+}
+
+/// Applies schedules of no set, as the operator.
+pub(crate) fn apply(puts: impl IntoIterator<Item = PutSchedule>, now: Timestamp) -> ApplySchedules {
+    ApplySchedules {
+        set: None,
+        puts: puts.into_iter().collect(),
+        deletes: Vec::new(),
+        now,
+        by: Some(Actor::Operator),
+    }
+}
+
+/// What the scheduler asks for that has just seen this: a run of each occurrence, all may overlap.
+pub(crate) fn fire(
+    row: &ScheduleRow,
+    runs: impl IntoIterator<Item = (Timestamp, NewTask)>,
+    now: Timestamp,
+) -> Fire {
+    let run = |(at, task)| Run { occurrence: Some(at), task: Ok(Box::new(task)) };
+    Fire {
+        schedule: row.id,
+        seen: Seen { revision: row.revision, evaluated_to: row.evaluated_to },
+        runs: runs.into_iter().map(run).collect(),
+        overlap: Overlap::Allow,
+        dropped: 0,
+        evaluated_to: now,
+        next_at: Some(now.after_ms(60_000)),
+        ended: None,
+        now,
+        by: None,
+    }
+}
+
 /// A task of `echo`, due at once, that asks for nothing special; many may run at a time.
 pub(crate) fn new_task(number: u128) -> NewTask {
     NewTask {
@@ -57,6 +110,7 @@ pub(crate) fn new_task(number: u128) -> NewTask {
         unique: None,
         retry: Retry { max_attempts: 3, base_ms: 10_000, cap_ms: 60_000 },
         concurrency_max: 1_000,
+        concurrency_key: None,
         memory_bytes_max: 1,
         parent: None,
         depth: 0,
@@ -67,6 +121,11 @@ pub(crate) fn new_task(number: u128) -> NewTask {
 /// An idempotency key of content that is told apart by `content`.
 pub(crate) fn idempotency(key: &str, content: u8) -> Option<Idempotency> {
     Some(Idempotency { key: key.to_owned(), fingerprint: [content; 32] })
+}
+
+/// A concurrency key of which so many may run.
+pub(crate) fn concurrency(key: &str, running_max: u32) -> Option<ConcurrencyKey> {
+    Some(ConcurrencyKey { key: key.to_owned(), running_max })
 }
 
 /// A unique key.

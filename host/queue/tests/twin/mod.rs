@@ -4,6 +4,7 @@
 //! before another verb wrote, the twin keeps a second store that never hears of that other verb: acting is asking the second
 //! one, and from then on it is the one that is there.
 
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::attempt::{Held, Lease};
 use mainworker_queue::memory::MemoryStore;
@@ -14,6 +15,7 @@ use mainworker_queue::verbs::claim::{Claim, Claimed};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use mainworker_queue::verbs::expire::{Expire, Expired};
 use mainworker_queue::verbs::extend::{Extend, Extended};
+use mainworker_queue::verbs::fire::{Fire, Fired, Seen};
 use mainworker_queue::verbs::list::{List, Page};
 use mainworker_queue::verbs::log::{LogPage, ReadLog};
 use mainworker_queue::verbs::overview::Overview;
@@ -22,6 +24,9 @@ use mainworker_queue::verbs::prune::{Prune, Pruned};
 use mainworker_queue::verbs::record::Record;
 use mainworker_queue::verbs::rescue::{Rescue, Rescued};
 use mainworker_queue::verbs::retry::{RetriedTask, Retry};
+use mainworker_queue::verbs::schedules::{
+    AppliedSchedule, ApplyError, ApplySchedules, PauseSchedule, SchedulePaused, ScheduleRow, ScheduleView,
+};
 use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::task::TaskView;
 use mainworker_queue::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
@@ -59,6 +64,12 @@ pub(crate) enum Flaw {
     LeasesByWallClock,
     /// That a task was seen to be due is forgotten if there was no room for it.
     ForgetsWhatWasDue,
+    /// Attempts are not counted by their concurrency keys.
+    CountsNoKeys,
+    /// A schedule fires on a look that is over.
+    FiresUnseenLooks,
+    /// That an occurrence was decided about is forgotten.
+    ForgetsOccurrences,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,6 +116,8 @@ struct State {
     /// Whether the other store took over.
     taken_over: bool,
     hosts: HashMap<Lease, String>,
+    /// Runs of schedules.
+    runs: u64,
 }
 
 impl Twin {
@@ -169,7 +182,10 @@ fn ready<A>(future: impl Future<Output = A>) -> A {
 }
 
 impl Store for Twin {
-    async fn enqueue(&self, enqueue: Enqueue) -> Result<Vec<Enqueued>, EnqueueError> {
+    async fn enqueue(&self, mut enqueue: Enqueue) -> Result<Vec<Enqueued>, EnqueueError> {
+        if self.flaw == Flaw::CountsNoKeys {
+            enqueue.tasks.iter_mut().for_each(|task| task.concurrency_key = None);
+        }
         self.tell(Verb::Other, |store| ready(store.enqueue(enqueue.clone())))
     }
 
@@ -266,5 +282,39 @@ impl Store for Twin {
 
     async fn prune_audit(&self, prune: PruneAudit) -> Result<u64, StoreError> {
         self.tell(Verb::Other, |store| ready(store.prune_audit(prune)))
+    }
+
+    async fn apply_schedules(&self, apply: ApplySchedules) -> Result<Vec<AppliedSchedule>, ApplyError> {
+        self.tell(Verb::Other, |store| ready(store.apply_schedules(apply.clone())))
+    }
+
+    async fn pause_schedule(&self, pause: PauseSchedule) -> Result<SchedulePaused, StoreError> {
+        self.tell(Verb::Other, |store| ready(store.pause_schedule(pause.clone())))
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleRow>, StoreError> {
+        self.present().schedules().await
+    }
+
+    async fn schedule(&self, name: ScheduleName) -> Result<Option<ScheduleView>, StoreError> {
+        self.present().schedule(name).await
+    }
+
+    async fn fire(&self, mut fire: Fire) -> Result<Fired, StoreError> {
+        if self.flaw == Flaw::FiresUnseenLooks {
+            let rows = ready(self.present().schedules())?;
+            if let Some(row) = rows.into_iter().find(|row| row.id == fire.schedule) {
+                fire.seen = Seen { revision: row.revision, evaluated_to: row.evaluated_to };
+            }
+        }
+        if self.flaw == Flaw::ForgetsOccurrences {
+            // Each time it looks like one that there never was.
+            let mut state = self.state.lock().unwrap();
+            for run in &mut fire.runs {
+                run.occurrence = run.occurrence.map(|at| at.after_ms(state.runs));
+                state.runs += 1;
+            }
+        }
+        self.tell(Verb::Other, |store| ready(store.fire(fire.clone())))
     }
 }

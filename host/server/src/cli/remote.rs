@@ -139,7 +139,7 @@ fn exit_of(problem: &Problem) -> ExitCode {
         | "unique_conflict"
         | "rate_limited"
         | "queue_full" => ExitCode::EnvelopeRejected,
-        "bad_filter" => ExitCode::Usage,
+        "bad_filter" | "token_invalid" => ExitCode::Usage,
         "module_unavailable" | "module_refused" => ExitCode::Refused,
         "stopping" | "store_unavailable" | "timeout" => ExitCode::Unreachable,
         _ => ExitCode::NotCompleted,

@@ -34,7 +34,7 @@ const ALWAYS: &[(&str, &str)] = &[
     (
         "it is in none, or in several, of: ready, waiting, running, ended",
         "SELECT lower(hex(id)) FROM task LEFT JOIN (SELECT place, count(*) AS n FROM (SELECT place FROM ready UNION ALL \
-         SELECT place FROM waiting UNION ALL SELECT place FROM lease) GROUP BY place) AS found USING (place) \
+         SELECT place FROM waiting UNION ALL SELECT place FROM blocked UNION ALL SELECT place FROM lease) GROUP BY place) AS found USING (place) \
          WHERE (state <> 0) + coalesce(found.n, 0) <> 1",
     ),
     (
@@ -165,6 +165,9 @@ mod tests {
             concurrency_max: 10,
             memory_bytes_max: 1,
             parent: None,
+            depth: 0,
+            by: None,
+            concurrency_key: None,
         }
     }
 

@@ -283,5 +283,6 @@ pub(super) fn new_task(job: &JobName, now: Timestamp) -> NewTask {
         parent: None,
         depth: 0,
         by: None,
+        concurrency_key: None,
     }
 }

@@ -1,0 +1,295 @@
+-- A store that schema 2 wrote: a task of somebody, one that was rejected, two of one concurrency key, one of a schedule, one that was
+-- cancelled, and two tokens. Never edited once schema 2 was released.
+BEGIN TRANSACTION;
+CREATE TABLE actor (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+INSERT INTO actor VALUES(1,'operator');
+INSERT INTO actor VALUES(2,'token:100000000000');
+INSERT INTO actor VALUES(3,'settings');
+CREATE TABLE attempt (
+    key INTEGER PRIMARY KEY,
+    number INTEGER NOT NULL,
+    outcome INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    host INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL,
+    wait_ms INTEGER NOT NULL,
+    wall_us INTEGER NOT NULL,
+    cpu_us INTEGER NOT NULL,
+    peak_memory_bytes INTEGER NOT NULL,
+    http_calls INTEGER NOT NULL,
+    http_bytes_in INTEGER NOT NULL,
+    http_bytes_out INTEGER NOT NULL,
+    log_bytes INTEGER NOT NULL,
+    log_lines_dropped INTEGER NOT NULL,
+    output_bytes INTEGER NOT NULL,
+    progress_percent INTEGER,
+    progress_message TEXT,
+    error_code TEXT,
+    error_message TEXT,
+    error_hint TEXT,
+    result TEXT
+) STRICT;
+INSERT INTO attempt VALUES(1048577,1,1,1,1,1500000000000,1500000000000,0,0,0,0,0,0,0,0,0,0,NULL,NULL,NULL,NULL,NULL,'{"done":true}');
+INSERT INTO attempt VALUES(2097153,1,2,1,1,1500000000000,1500000000000,0,0,0,0,0,0,0,0,0,0,NULL,NULL,'code-rejected','it ended as rejected','try again',NULL);
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    actor INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    object_kind TEXT NOT NULL,
+    object TEXT NOT NULL,
+    detail TEXT
+) STRICT;
+INSERT INTO audit VALUES(1,1500000000000,1,'schedule-created','schedule','nightly',NULL);
+INSERT INTO audit VALUES(2,1500000003000,2,'task-cancelled','task','00000000-0000-0000-0000-000000000006',NULL);
+INSERT INTO audit VALUES(3,1500000000000,1,'token-created','token','100000000000','source ci, roles enqueue');
+INSERT INTO audit VALUES(4,1500000000000,3,'token-created','token','200000000000','source ci, roles enqueue');
+INSERT INTO audit VALUES(5,1500000001000,1,'token-revoked','token','200000000000',NULL);
+CREATE TABLE blocked (
+    job INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    order_key INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (job, key, order_key, place)
+) STRICT, WITHOUT ROWID;
+INSERT INTO blocked VALUES(1,'k',1500000000000,4);
+CREATE TABLE concurrency_key (
+    place INTEGER PRIMARY KEY,
+    key TEXT NOT NULL
+) STRICT;
+INSERT INTO concurrency_key VALUES(3,'k');
+INSERT INTO concurrency_key VALUES(4,'k');
+CREATE TABLE configuration (
+    place INTEGER PRIMARY KEY,
+    sealed BLOB NOT NULL
+) STRICT;
+CREATE TABLE content (
+    place INTEGER PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    max_attempts INTEGER NOT NULL,
+    retry_base_ms INTEGER NOT NULL,
+    retry_cap_ms INTEGER NOT NULL,
+    memory_bytes_max INTEGER NOT NULL,
+    timeout_ms INTEGER,
+    parent BLOB,
+    label TEXT,
+    tags TEXT,
+    idempotency_key TEXT,
+    unique_key TEXT,
+    payload TEXT NOT NULL
+) STRICT;
+INSERT INTO content VALUES(1,1,0,3,10000,60000,1,NULL,NULL,'L',NULL,NULL,NULL,'{"number":1}');
+INSERT INTO content VALUES(2,1,0,3,10000,60000,1,NULL,NULL,NULL,NULL,NULL,NULL,'{"number":2}');
+INSERT INTO content VALUES(3,1,0,3,10000,60000,1,NULL,NULL,NULL,NULL,NULL,NULL,'{"number":3}');
+INSERT INTO content VALUES(4,1,0,3,10000,60000,1,NULL,NULL,NULL,NULL,NULL,NULL,'{"number":4}');
+INSERT INTO content VALUES(5,1,0,3,10000,60000,1,NULL,NULL,NULL,NULL,NULL,NULL,'{"number":5}');
+INSERT INTO content VALUES(6,1,0,3,10000,60000,1,NULL,NULL,NULL,NULL,NULL,NULL,'{"number":6}');
+CREATE TABLE expiry (
+    expires_at INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (expires_at, place)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE host (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+INSERT INTO host VALUES(1,'host-1');
+CREATE TABLE idempotency_key (
+    source INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL,
+    PRIMARY KEY (source, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE job (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    paused INTEGER NOT NULL,
+    concurrency_max INTEGER,
+    queued INTEGER NOT NULL,
+    running INTEGER NOT NULL,
+    completed INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    cancelled INTEGER NOT NULL,
+    expired INTEGER NOT NULL
+, key_running_max INTEGER) STRICT;
+INSERT INTO job VALUES(1,'echo',0,1000,2,1,1,1,1,0,1);
+CREATE TABLE kept (
+    name TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO kept VALUES('key check',X'07');
+CREATE TABLE label (
+    label TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (label, place)
+) STRICT, WITHOUT ROWID;
+INSERT INTO label VALUES('L',1);
+CREATE TABLE lease (
+    place INTEGER PRIMARY KEY,
+    attempt INTEGER NOT NULL,
+    lease INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL,
+    claimed_at INTEGER NOT NULL,
+    host INTEGER NOT NULL,
+    cancel_requested INTEGER NOT NULL,
+    progress_percent INTEGER,
+    progress_message TEXT
+) STRICT;
+INSERT INTO lease VALUES(3,1,-9223372036854775807,1500000015000,1500000000000,1,0,NULL,NULL);
+CREATE TABLE log (
+    place INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    first_line INTEGER NOT NULL,
+    lines_count INTEGER NOT NULL,
+    lines TEXT NOT NULL
+) STRICT;
+CREATE TABLE migration (
+    version INTEGER PRIMARY KEY,
+    applied_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO migration VALUES(1,1500000000000);
+INSERT INTO migration VALUES(2,1500000000000);
+CREATE TABLE occurrence (
+    schedule INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    fate TEXT NOT NULL,
+    task BLOB,
+    PRIMARY KEY (schedule, at)
+) STRICT, WITHOUT ROWID;
+INSERT INTO occurrence VALUES(1,1500000001000,'enqueued',X'00000000000000000000000000000005');
+CREATE TABLE origin (
+    place INTEGER PRIMARY KEY,
+    depth INTEGER NOT NULL,
+    actor INTEGER,
+    schedule INTEGER,
+    occurrence INTEGER
+) STRICT;
+INSERT INTO origin VALUES(1,1,1,NULL,NULL);
+INSERT INTO origin VALUES(5,0,NULL,1,1500000001000);
+CREATE TABLE outcome (
+    outcome INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (outcome, place)
+) STRICT, WITHOUT ROWID;
+INSERT INTO outcome VALUES(2,2);
+INSERT INTO outcome VALUES(13,6);
+CREATE TABLE ready (
+    job INTEGER NOT NULL,
+    order_key INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (job, order_key, place)
+) STRICT, WITHOUT ROWID;
+INSERT INTO ready VALUES(1,1500000002000,5);
+CREATE TABLE revision (id INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE) STRICT;
+INSERT INTO revision VALUES(1,X'0707070707070707070707070707070707070707070707070707070707070707');
+CREATE TABLE schedule (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name INTEGER NOT NULL UNIQUE,
+    owner_set TEXT,
+    definition TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    paused INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    evaluated_to INTEGER NOT NULL,
+    next_at INTEGER,
+    runs INTEGER NOT NULL,
+    missed INTEGER NOT NULL,
+    ended TEXT,
+    last_problem TEXT,
+    last_problem_at INTEGER
+) STRICT;
+INSERT INTO schedule VALUES(1,1,NULL,'{}',1,0,1500000000000,1500000000000,1500000000000,1500000002000,1500000062000,1,0,NULL,NULL,NULL);
+CREATE TABLE schedule_name (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+INSERT INTO schedule_name VALUES(1,'nightly');
+CREATE TABLE schedule_open (
+    schedule INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (schedule, place)
+) STRICT, WITHOUT ROWID;
+INSERT INTO schedule_open VALUES(1,5);
+CREATE TABLE scheduled (
+    schedule INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (schedule, place)
+) STRICT, WITHOUT ROWID;
+INSERT INTO scheduled VALUES(1,5);
+CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+INSERT INTO source VALUES(1,'api');
+CREATE TABLE store (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    paused INTEGER NOT NULL,
+    last_place INTEGER NOT NULL,
+    created_max INTEGER NOT NULL,
+    clock_back_ms INTEGER NOT NULL
+) STRICT;
+INSERT INTO store VALUES(1,0,6,1500000003000,0);
+CREATE TABLE tag (
+    tag TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (tag, place)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE task (
+    place INTEGER PRIMARY KEY,
+    id BLOB NOT NULL,
+    job INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    outcome INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    attempts_counted INTEGER NOT NULL,
+    losses_counted INTEGER NOT NULL,
+    module_unavailable_counted INTEGER NOT NULL,
+    run_at INTEGER NOT NULL,
+    order_key INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    configuration INTEGER NOT NULL
+, beside INTEGER NOT NULL DEFAULT 0) STRICT;
+INSERT INTO task VALUES(1,X'00000000000000000000000000000001',1,1,1,1,1,1,0,0,1500000000000,1500000000000,1500000000000,1500000000000,NULL,0,1);
+INSERT INTO task VALUES(2,X'00000000000000000000000000000002',1,1,2,2,1,1,0,0,1500000000000,1500000000000,1500000000000,1500000000000,NULL,0,0);
+INSERT INTO task VALUES(3,X'00000000000000000000000000000003',1,1,0,0,0,0,0,0,1500000000000,1500000000000,1500000000000,1500000000000,NULL,0,4);
+INSERT INTO task VALUES(4,X'00000000000000000000000000000004',1,1,0,0,0,0,0,0,1500000000000,1500000000000,1500000000000,1500000000000,NULL,0,4);
+INSERT INTO task VALUES(5,X'00000000000000000000000000000005',1,1,0,0,0,0,0,0,1500000002000,1500000002000,1500000002000,1500000002000,NULL,0,3);
+INSERT INTO task VALUES(6,X'00000000000000000000000000000006',1,1,3,13,0,0,0,0,1500000003000,1500000003000,1500000003000,1500000003000,NULL,0,0);
+CREATE TABLE token (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    source TEXT,
+    jobs TEXT,
+    roles TEXT NOT NULL,
+    secret_sha256 BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    last_used_at INTEGER
+) STRICT;
+INSERT INTO token VALUES(1,'100000000000','ci',NULL,'["enqueue"]',X'0707070707070707070707070707070707070707070707070707070707070707',1500000000000,1,NULL,NULL,1500000004000);
+INSERT INTO token VALUES(2,'200000000000','ci',NULL,'["enqueue"]',X'0707070707070707070707070707070707070707070707070707070707070707',1500000000000,3,NULL,1500000001000,NULL);
+CREATE TABLE unique_key (
+    job INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (job, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE waiting (
+    run_at INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    job INTEGER NOT NULL,
+    order_key INTEGER NOT NULL,
+    PRIMARY KEY (run_at, place)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX task_id ON task (id);
+CREATE INDEX task_job_state ON task (job, state);
+CREATE INDEX task_source ON task (source);
+CREATE UNIQUE INDEX log_place ON log (place, attempt, first_line);
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_actor ON audit (actor);
+CREATE INDEX audit_object ON audit (object_kind, object);
+DELETE FROM "sqlite_sequence";
+INSERT INTO sqlite_sequence VALUES('schedule',1);
+INSERT INTO sqlite_sequence VALUES('audit',5);
+COMMIT;
