@@ -19,7 +19,7 @@ fn a_task_is_shown_with_all_that_it_promises() {
     let id = accepted["taskId"].as_str().expect("an id").to_owned();
     let task = ended(&http, &id);
     let fields = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
-    insta::assert_snapshot!(fields(&task).join(" "), @"attempts cancelRequested createdAt error expiresAt finishedAt job label maxAttempts outcome parent priority progress result revision runAt source startedAt state tags taskId");
+    insta::assert_snapshot!(fields(&task).join(" "), @"attempts cancelRequested createdAt depth error expiresAt finishedAt job label maxAttempts outcome parent priority progress requestedBy result revision runAt source startedAt state tags taskId");
     insta::assert_snapshot!(fields(&task["attempts"][0]).join(" "), @"cpuMs error finishedAt host httpBytesIn httpBytesOut httpCalls logBytes logLinesDropped number outcome outputBytes peakMemoryBytes revision runMs startedAt waitMs");
     assert_eq!(
         (&task["job"], &task["source"], &task["state"], &task["outcome"]),

@@ -80,7 +80,7 @@ fn a_token_that_is_not_the_hosts() {
     let url = format!("http://{}", serving.address());
     insta::assert_snapshot!(refused(&host, &url, &format!("{CANARY}-or-so")[3..]), @"
     error[unauthenticated]: [doing it] at `[url]`: the token is not one of this host
-    hint: use the `token` under `[server]` in the settings of this host
+    hint: whoever has the role `admin` makes another: `mainworker token create`
     ");
     insta::assert_snapshot!(refused(&host, &url, ""), @"
     error[unauthenticated]: [doing it] at `[url]`: the request has no credential, expected `Authorization: Bearer TOKEN`
