@@ -28,7 +28,7 @@ const ZONES: [&str; 10] = [
 const FIRST_MINUTE: i64 = 1_767_225_600 / 60;
 const MINUTES: i64 = 730 * 24 * 60;
 
-const EXPRESSIONS: [&str; 25] = [
+const EXPRESSIONS: [&str; 26] = [
     "30 2 * * *",
     "0,30 1-3 * * *",
     "0 0 * * *",
@@ -38,6 +38,7 @@ const EXPRESSIONS: [&str; 25] = [
     "0 6 1 * *",
     "59 23 31 * *",
     "0 3 * * SUN",
+    "0 3 * * 0-0",
     "0-40/20 0-3 * MAR,APR,OCT,NOV *",
     "0 2 13 * FRI",
     "0 2 */10 * MON",

@@ -218,8 +218,8 @@ fn plain_item(index: usize, item: &str) -> Result<String, ScheduleError> {
         None => number(field, range)?.to_string(),
         Some((first, last)) => {
             let (first, mut last) = (number(field, first)?, number(field, last)?);
-            // A week that ends with Sunday.
-            if index == DAY_OF_WEEK && last == 0 {
+            // A week that ends with Sunday; one that also begins with it is that day alone.
+            if index == DAY_OF_WEEK && last == 0 && first != 0 {
                 last = 7;
             }
             if first > last {
