@@ -3,7 +3,10 @@
 use crate::child;
 use crate::support::{Harness, NOW, block_on, new_folder, new_task};
 use mainworker_queue::sqlite::{OpenError, SqliteStore};
-use std::fs::{self, Permissions};
+use rustix::io::{FdFlags, fcntl_setfd};
+use std::env;
+use std::fs::{self, File, Permissions};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -13,7 +16,10 @@ const NOBODY: u32 = 65_534;
 
 /// Opens the store as a user who may only do what the modes say, and answers what was said.
 fn open_as_another(test: &str, folder: &Path) -> String {
-    let mut command = child::again(test, folder);
+    // The program may be in a folder that the other user cannot enter, so it is handed over as an open file.
+    let program = File::open(env::current_exe().unwrap()).unwrap();
+    fcntl_setfd(&program, FdFlags::empty()).unwrap();
+    let mut command = child::again_by(format!("/proc/self/fd/{}", program.as_raw_fd()), test, folder);
     if rustix::process::geteuid().is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
