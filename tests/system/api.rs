@@ -16,6 +16,8 @@ mod promised;
 mod reading;
 /// Requests that are not taken.
 mod rejections;
+/// What runs by itself, and who may say so.
+mod schedules;
 /// How a host stops for its clients.
 mod stopping;
 /// Tokens of the store, and who wanted what.

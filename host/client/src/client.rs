@@ -58,7 +58,7 @@ impl Call {
 
     /// With a body.
     #[must_use]
-    pub(crate) fn with(self, body: &impl Serialize) -> Self {
+    pub(crate) fn with(self, body: &(impl Serialize + ?Sized)) -> Self {
         // Wire types have texts for keys and numbers that are finite, so they can be written.
         Self { body: Some(serde_json::to_vec(body).unwrap_or_default().into()), ..self }
     }

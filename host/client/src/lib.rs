@@ -54,6 +54,7 @@ mod follow;
 mod jobs;
 mod options;
 mod retries;
+mod schedules;
 mod sse;
 mod target;
 mod tasks;

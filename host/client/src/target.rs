@@ -32,6 +32,11 @@ impl Target {
         Self::with_name("/v1/tokens/", "the token's id", id, rest)
     }
 
+    /// `/v1/schedules/{name}` and what follows.
+    pub(crate) fn of_schedule(name: &str, rest: &'static str) -> Result<Self, ClientError> {
+        Self::with_name("/v1/schedules/", "the schedule", name, rest)
+    }
+
     fn with_name(
         path: &'static str,
         what: &'static str,

@@ -58,6 +58,11 @@ impl fmt::Display for Role {
     }
 }
 
+/// The source of what the scheduler asks for.
+pub const SCHEDULER: &str = "scheduler";
+/// Who opens the host's own files, as a source: it stands for nobody who can ask for a task.
+pub const OPERATOR: &str = "operator";
+
 /// Why a word cannot be the source of a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
@@ -81,7 +86,7 @@ pub enum SourceError {
 /// `scheduler`, `job:*`, `operator`, and what is no name.
 pub fn check_source(source: &str) -> Result<(), SourceError> {
     let source_name = || source.chars().take(80).collect();
-    if matches!(source, "scheduler" | "operator") || source.starts_with("job:") {
+    if matches!(source, SCHEDULER | OPERATOR) || source.starts_with("job:") {
         return Err(SourceError::Reserved { source_name: source_name() });
     }
     // The same syntax as names of jobs.

@@ -5,6 +5,7 @@
 use crate::job_name::JobName;
 use crate::lifecycle::{Reason, State};
 use crate::outcome::Outcome;
+use crate::schedule::ScheduleName;
 use crate::task_id::TaskId;
 
 /// How much a log line matters, least first.
@@ -164,6 +165,22 @@ pub enum Event {
         /// Whether they do not.
         paused: bool,
     },
+    /// Runs of a schedule fell due while nobody looked, and are left out.
+    RunsMissed {
+        /// The schedule.
+        schedule: ScheduleName,
+        /// How many.
+        count: u64,
+        /// Whether there are more than were counted.
+        at_least: bool,
+    },
+    /// A schedule is otherwise than before.
+    ScheduleChanged {
+        /// The schedule.
+        schedule: ScheduleName,
+        /// `created`, `changed`, `deleted`, `paused` or `resumed`.
+        change: &'static str,
+    },
     /// The host could not do its own work.
     HostError {
         /// The stable code.
@@ -185,6 +202,8 @@ impl Event {
             Self::AttemptEnded { .. } => "attempt-ended",
             Self::TaskChanged { .. } => "task-changed",
             Self::Paused { .. } => "paused",
+            Self::RunsMissed { .. } => "runs-missed",
+            Self::ScheduleChanged { .. } => "schedule-changed",
             Self::HostError { .. } => "host-error",
         }
     }

@@ -59,10 +59,11 @@ mod template;
 mod zone;
 
 pub use cron::Cron;
+pub use definition::FIELDS;
 pub use definition_file::Definitions;
 pub use error::{Place, ScheduleError};
 pub use occurrences::Occurrences;
-pub use options::ScheduledOptions;
+pub use options::{OPTIONS, ScheduledOptions};
 pub use overlap::{Open, Overlap, OverlapDecision, overlap};
 pub use plan::{Dropped, Ended, Plan, Standing, plan};
 pub use template::PayloadTemplate;

@@ -16,6 +16,7 @@ pub mod attempt;
 pub mod dispatch;
 pub mod memory;
 pub mod runner;
+pub mod scheduler;
 pub mod sqlite;
 pub mod store;
 pub mod upkeep;

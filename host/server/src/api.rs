@@ -19,11 +19,13 @@ mod health;
 mod jobs;
 mod limits;
 mod log;
+mod named;
 mod openapi;
 mod pause;
 pub mod problem;
 mod query;
 mod retry;
+mod schedules;
 mod shown;
 mod stalled;
 mod stats;
@@ -102,7 +104,7 @@ type Handler = MethodRouter<Arc<Api>>;
 /// Every endpoint: what whoever asks has to have, and what answers.
 #[rustfmt::skip]
 fn routes() -> Vec<(Endpoint, Handler)> {
-    use Role::{Admin, Enqueue, Operate, Read};
+    use Role::{Admin, Deploy, Enqueue, Operate, Read};
 
     const NOTHING: Needs = Needs::Nothing;
     const ANYBODY: Needs = Needs::Credential;
@@ -111,6 +113,8 @@ fn routes() -> Vec<(Endpoint, Handler)> {
     const OPERATE: Needs = Needs::OneOf(&[Operate]);
     const ENQUEUE_OR_OPERATE: Needs = Needs::OneOf(&[Enqueue, Operate]);
     const ADMIN: Needs = Needs::OneOf(&[Admin]);
+    const DEPLOY_OR_ADMIN: Needs = Needs::OneOf(&[Deploy, Admin]);
+    const OPERATE_OR_ADMIN: Needs = Needs::OneOf(&[Operate, Admin]);
     const READ_OR_ENQUEUE: Needs = Needs::OneOf(&[Read, Enqueue]);
 
     vec![
@@ -129,6 +133,16 @@ fn routes() -> Vec<(Endpoint, Handler)> {
         row("POST", "/v1/jobs/{name}/resume", OPERATE, post(pause::resume_job)),
         row("POST", "/v1/pause", OPERATE, post(pause::pause_all)),
         row("POST", "/v1/resume", OPERATE, post(pause::resume_all)),
+        row("GET", "/v1/schedules", READ, get(schedules::list_schedules)),
+        row("GET", "/v1/schedules/{name}", READ, get(schedules::show_schedule)),
+        row("GET", "/v1/schedules/{name}/next", READ, get(schedules::next_times)),
+        row("POST", "/v1/schedules/apply", DEPLOY_OR_ADMIN, post(schedules::apply_schedules)),
+        row("POST", "/v1/schedules/{name}/put", DEPLOY_OR_ADMIN, post(schedules::put_schedule)),
+        row("POST", "/v1/schedules/{name}/delete", DEPLOY_OR_ADMIN, post(schedules::delete_schedule)),
+        row("POST", "/v1/schedules/{name}/pause", OPERATE_OR_ADMIN, post(schedules::pause_schedule)),
+        row("POST", "/v1/schedules/{name}/resume", OPERATE_OR_ADMIN, post(schedules::resume_schedule)),
+        row("POST", "/v1/schedules/{name}/trigger", OPERATE_OR_ADMIN, post(schedules::trigger_schedule)),
+        row("POST", "/v1/schedules/{name}/backfill", OPERATE_OR_ADMIN, post(schedules::backfill_schedule)),
         row("POST", "/v1/tokens", ADMIN, post(tokens::create_token)),
         row("GET", "/v1/tokens", ADMIN, get(tokens::list_tokens)),
         row("POST", "/v1/tokens/{id}/revoke", ADMIN, post(tokens::revoke_token)),
@@ -233,6 +247,16 @@ mod tests {
         POST /v1/jobs/{name}/resume: operate
         POST /v1/pause: operate
         POST /v1/resume: operate
+        GET /v1/schedules: read
+        GET /v1/schedules/{name}: read
+        GET /v1/schedules/{name}/next: read
+        POST /v1/schedules/apply: deploy admin
+        POST /v1/schedules/{name}/put: deploy admin
+        POST /v1/schedules/{name}/delete: deploy admin
+        POST /v1/schedules/{name}/pause: operate admin
+        POST /v1/schedules/{name}/resume: operate admin
+        POST /v1/schedules/{name}/trigger: operate admin
+        POST /v1/schedules/{name}/backfill: operate admin
         POST /v1/tokens: admin
         GET /v1/tokens: admin
         POST /v1/tokens/{id}/revoke: admin

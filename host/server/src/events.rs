@@ -117,6 +117,12 @@ impl Stamped {
             Event::Paused { job, paused } => {
                 json!({ "job": job.as_ref().map(JobName::as_str), "paused": paused })
             }
+            Event::RunsMissed { schedule, count, at_least } => {
+                json!({ "schedule": schedule.as_str(), "count": count, "atLeast": at_least })
+            }
+            Event::ScheduleChanged { schedule, change } => {
+                json!({ "schedule": schedule.as_str(), "change": change })
+            }
             Event::HostError { code, message } => json!({ "code": code, "message": message }),
         };
         fields["kind"] = json!(self.event.kind());

@@ -37,6 +37,8 @@ impl Followers {
             | Event::TaskEnqueued { .. }
             | Event::TaskDropped { .. }
             | Event::Paused { .. }
+            | Event::RunsMissed { .. }
+            | Event::ScheduleChanged { .. }
             | Event::HostError { .. } => {}
         })
     }

@@ -16,6 +16,7 @@ use crate::intake::{Asked, Named, Refused, TaskIntake, rejection};
 use crate::job_modules::JobModules;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
+use crate::schedules::Schedules;
 use crate::tokens::{self, TokenAsked, TokenMade, TokenNotMade};
 use mainworker_domain::access::TokenId;
 use mainworker_domain::event::Event;
@@ -67,6 +68,8 @@ pub struct Host {
     pub readiness: Arc<Readiness>,
     /// Who may ask.
     pub access: Access,
+    /// What schedules need.
+    pub schedules: Schedules,
     /// What makes tasks of envelopes.
     pub intake: Arc<TaskIntake>,
     /// Whether it was asked to stop.
@@ -127,7 +130,8 @@ impl Host {
         Ok(enqueued)
     }
 
-    fn tell_enqueued(&self, id: TaskId, job: JobName, enqueued: &Enqueued, source: &str) {
+    /// Tells of a task that is new.
+    pub(crate) fn tell_enqueued(&self, id: TaskId, job: JobName, enqueued: &Enqueued, source: &str) {
         match enqueued.how {
             How::New | How::Replaced(_) => {}
             How::Known | How::Existing => return,

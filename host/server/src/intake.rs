@@ -7,7 +7,9 @@ use crate::access::Caller;
 use crate::door::{Door, told_to_a_job};
 use crate::failure::Failure;
 use crate::sealing::Sealer;
+use mainworker_domain::access::SCHEDULER;
 use mainworker_domain::admission::Admitted;
+use mainworker_domain::audit::Actor;
 use mainworker_domain::catalog::Revision;
 use mainworker_domain::envelope::Envelope;
 use mainworker_domain::job_name::JobName;
@@ -130,6 +132,33 @@ impl TaskIntake {
             fingerprint,
         };
         Ok(NewTask { configuration, by: Some(caller.actor.clone()), ..self.task(draft, now) })
+    }
+
+    /// A task for a run of a schedule: its source is the scheduler, whoever brings it about.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub fn take_scheduled(
+        &self,
+        job: &JobName,
+        payload: &str,
+        options: &TaskOptions,
+        by: Option<Actor>,
+        now: Timestamp,
+    ) -> Result<NewTask, Failure> {
+        // A payload is one JSON object by itself, so it ends where it is put.
+        let envelope = format!(
+            r#"{{"configuration":{{}},"jobName":{},"source":{},"jobPayload":{payload}}}"#,
+            json!(job.as_str()),
+            json!(SCHEDULER)
+        );
+        let envelope = Envelope::parse(envelope.as_bytes())?;
+        options.check(now).map_err(Rejection::Options)?;
+        let admitted = self.door.admit(self.door.find(envelope)?)?;
+        let (id, revision) = (TaskId::from_uuid(Uuid::now_v7()), Arc::clone(admitted.revision()));
+        let (payload, _) = admitted.into_parts();
+        let draft = Draft { id, revision: &revision, source: SCHEDULER, payload, options, fingerprint: None };
+        Ok(NewTask { by, ..self.task(draft, now) })
     }
 
     fn task(&self, draft: Draft<'_>, now: Timestamp) -> NewTask {

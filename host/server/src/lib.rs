@@ -25,6 +25,7 @@ pub mod readiness;
 pub mod report;
 pub mod sample;
 pub mod sandbox_runner;
+pub mod schedules;
 pub mod sealing;
 pub mod settings;
 pub mod system_random;

@@ -190,6 +190,8 @@ impl Metrics {
             Event::AttemptStarted { .. }
             | Event::AttemptSaid { .. }
             | Event::Paused { .. }
+            | Event::RunsMissed { .. }
+            | Event::ScheduleChanged { .. }
             | Event::HostError { .. } => {}
         }
     }

@@ -12,14 +12,14 @@ const ADMIN: &str = "server.source = \"api\"\nserver.roles = [\"enqueue\", \"rea
 
 /// A token, by the command of whoever may; its id and all of it.
 #[track_caller]
-fn create(serving: &Serving<'_>, args: &[&str]) -> (String, String) {
+pub(super) fn create(serving: &Serving<'_>, args: &[&str]) -> (String, String) {
     let args = [&["token", "create", "--json"], args].concat();
     let made = serving.command(&args).finish().exits(0).json();
     let text = |field: &str| made[field].as_str().expect("a text").to_owned();
     (text("id"), text("token"))
 }
 
-fn with(serving: &Serving<'_>, token: &str) -> Http {
+pub(super) fn with(serving: &Serving<'_>, token: &str) -> Http {
     Http::new(serving.address()).with_token(token)
 }
 

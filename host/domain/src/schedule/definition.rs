@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// The fields by their names in JSON.
-pub(super) const FIELDS: [&str; 15] = [
+pub const FIELDS: [&str; 15] = [
     "job",
     "cron",
     "runEveryMs",

@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 /// The options by their names in JSON.
-pub(super) const OPTIONS: [&str; 8] =
+pub const OPTIONS: [&str; 8] =
     ["priority", "timeoutMs", "label", "tags", "maxAttempts", "uniqueKey", "uniquePolicy", "expiresAfterMs"];
 
 /// Options of a task that a schedule sets itself, and what to use.

@@ -37,6 +37,8 @@ pub struct Fire {
     pub next_at: Option<Timestamp>,
     /// Why it has no further run, in one word.
     pub ended: Option<String>,
+    /// What keeps its runs from being brought about, beside what becomes of each.
+    pub problem: Option<String>,
     /// When.
     pub now: Timestamp,
     /// Who wants it; none if it is the scheduler itself.
@@ -134,7 +136,7 @@ impl Fire {
             RunFate::Refused(message) => Some(message.clone()),
             _ => None,
         });
-        if let Some(message) = problem {
+        if let Some(message) = problem.or_else(|| self.problem.clone()) {
             row.last_problem = Some(ScheduleProblem { at: self.now, message });
         }
         if self.by.is_none() {

@@ -1,7 +1,8 @@
 //! Concurrency keys: how many attempts of one key run at a time.
 
 use crate::support::{
-    Fixture, Harness, NOW, at, begin, block_on, concurrency, ended, id, job, new_task, on_each_store, unique,
+    Fixture, Harness, KEEP_NO_ENDED, NOW, at, begin, block_on, concurrency, ended, id, job, new_task,
+    on_each_store, unique,
 };
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
@@ -11,7 +12,7 @@ use mainworker_queue::store::Store;
 use mainworker_queue::verbs::cancel::Cancelled;
 use mainworker_queue::verbs::claim::Claim;
 use mainworker_queue::verbs::enqueue::NewTask;
-use mainworker_queue::verbs::prune::{Prune, Retention};
+use mainworker_queue::verbs::prune::Prune;
 use mainworker_queue::verbs::retry::Retried;
 
 on_each_store! {
@@ -299,14 +300,7 @@ async fn what_is_pruned_leaves_nothing_behind(store: &Harness<'_, impl Store>) {
     let held = one_runs(store, 3).await;
     store.cancel(id(2), NOW).await;
     complete(store, held, 1).await;
-    let retention = Retention {
-        completed_ms: 0,
-        failed_ms: 0,
-        cancelled_ms: 0,
-        expired_ms: 0,
-        audit_ms: u64::MAX,
-        store_bytes_max: u64::MAX,
-    };
+    let retention = KEEP_NO_ENDED;
     assert_eq!(store.prune(Prune { retention, now: at(2), tasks_max: 9, after: 0 }).await, 2);
     assert_eq!(store.claim_ids(at(2)).await, [id(3)]);
 }

@@ -1,8 +1,8 @@
 //! What is there when a store is opened again, as after a crash: all that was answered. For stores that outlive their process.
 
 use crate::support::{
-    Fixture, Harness, NOW, Sqlite, ask, at, begin, block_on, ended, id, idempotency, job, line, new_task,
-    progress, unique,
+    Fixture, Harness, KEEP_NO_ENDED, NOW, Sqlite, ask, at, begin, block_on, ended, id, idempotency, job,
+    line, new_task, progress, unique,
 };
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::limits::LOSSES_UNTIL_ALONE;
@@ -174,14 +174,7 @@ async fn a_place_is_not_used_again<F: Fixture>() {
     let fixture = reopened::<F>(async |store| {
         store.enqueue((1..=3).map(new_task), NOW).await;
         store.cancel(id(3), NOW).await;
-        let retention = Retention {
-            completed_ms: 0,
-            failed_ms: 0,
-            cancelled_ms: 0,
-            expired_ms: 0,
-            audit_ms: u64::MAX,
-            store_bytes_max: 0,
-        };
+        let retention = Retention { store_bytes_max: 0, ..KEEP_NO_ENDED };
         assert_eq!(store.prune(Prune { retention, now: NOW, tasks_max: 9, after: 0 }).await, 1);
     })
     .await;

@@ -319,6 +319,7 @@ impl Draw {
             evaluated_to: self.now,
             next_at: self.sometimes(|draw| draw.around(0, 9_000)),
             ended: self.sometimes(|_| "once".to_owned()),
+            problem: self.sometimes(|_| "in trouble".to_owned()),
             now: self.now,
             by: self.actor(),
         };

@@ -1,7 +1,7 @@
 //! The same, from threads of their own: whoever comes first, each attempt ends once.
 
 use crate::support::{
-    Harness, NOW, at, begin, block_on, ended, fire, id, new_task, on_each_store, put, schedule,
+    Harness, KEEP_NO_ENDED, NOW, at, begin, block_on, ended, fire, id, new_task, on_each_store, put, schedule,
 };
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
@@ -11,7 +11,7 @@ use mainworker_queue::store::Store;
 use mainworker_queue::verbs::cancel::Cancelled;
 use mainworker_queue::verbs::claim::Claim;
 use mainworker_queue::verbs::list::Filter;
-use mainworker_queue::verbs::prune::{Prune, Retention};
+use mainworker_queue::verbs::prune::Prune;
 use mainworker_queue::verbs::rescue::Rescue;
 use mainworker_queue::verbs::retry::Retried;
 use std::collections::BTreeSet;
@@ -135,14 +135,7 @@ async fn a_task_is_retried_or_deleted(store: &Harness<'_, impl Store>) {
         }
         retried
     };
-    let retention = Retention {
-        completed_ms: 0,
-        failed_ms: 0,
-        cancelled_ms: 0,
-        expired_ms: 0,
-        audit_ms: u64::MAX,
-        store_bytes_max: u64::MAX,
-    };
+    let retention = KEEP_NO_ENDED;
     let prune = store.prune(Prune { retention, now: at(9), tasks_max: 2, after: 0 });
     let (retried, deleted) = race(retry, prune);
     assert_eq!(u64::try_from(retried.len()).unwrap() + deleted, u64::try_from(TASKS).unwrap());

@@ -1,7 +1,7 @@
 //! Retention finds a task that ended long ago, and in that moment somebody gives it a new life.
 
 use crate::check::{fenced, same};
-use crate::support::{Harness, NOW, at, ended, id, new_task};
+use crate::support::{Harness, KEEP_NO_ENDED, NOW, at, ended, id, new_task};
 use mainworker_domain::lifecycle::State;
 use mainworker_domain::outcome::Outcome;
 use mainworker_queue::store::Store;
@@ -15,14 +15,7 @@ fenced! {
 
 /// Keeps nothing that has ended.
 fn prune() -> Prune {
-    let retention = Retention {
-        completed_ms: 0,
-        failed_ms: 0,
-        cancelled_ms: 0,
-        expired_ms: 0,
-        audit_ms: u64::MAX,
-        store_bytes_max: 0,
-    };
+    let retention = Retention { store_bytes_max: 0, ..KEEP_NO_ENDED };
     Prune { retention, now: at(3_600), tasks_max: 100, after: 0 }
 }
 

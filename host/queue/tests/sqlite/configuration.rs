@@ -1,7 +1,7 @@
 //! Sealed configuration goes when its task needs it no more: nobody who asks the database finds it from then on.
 
 use crate::audit::{audit, look_into};
-use crate::support::{Harness, NOW, at, block_on, ended, id, new_folder, new_task, unique};
+use crate::support::{Harness, KEEP_NO_ENDED, NOW, at, block_on, ended, id, new_folder, new_task, unique};
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
 use mainworker_domain::task_options::UniquePolicy;
@@ -147,14 +147,7 @@ fn it_stays_as_long_as_its_task_can_be_run_again() {
 
 #[test]
 fn it_goes_with_a_task_that_failed_when_that_is_kept_no_longer() {
-    let retention = Retention {
-        completed_ms: 0,
-        failed_ms: 10_000,
-        cancelled_ms: 0,
-        expired_ms: 0,
-        audit_ms: u64::MAX,
-        store_bytes_max: u64::MAX,
-    };
+    let retention = Retention { failed_ms: 10_000, ..KEEP_NO_ENDED };
     for (seconds, is_kept) in [(9, true), (10, false)] {
         let prune = Prune { retention, now: at(seconds), tasks_max: 10, after: 0 };
         let is_found = is_found_after(async |store| {

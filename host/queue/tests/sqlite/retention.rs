@@ -2,8 +2,8 @@
 
 use crate::audit::{audit, look_into, number};
 use crate::support::{
-    Harness, NOW, at, begin, block_on, concurrency, ended, fire, id, idempotency, line, new_folder, new_task,
-    progress, put, unique,
+    Harness, KEEP_ALL, NOW, at, begin, block_on, concurrency, ended, fire, id, idempotency, line, new_folder,
+    new_task, progress, put, unique,
 };
 use mainworker_domain::audit::Actor;
 use mainworker_domain::event::LogLine;
@@ -72,15 +72,6 @@ const OF_NO_TASK: [&str; 13] = [
     "schedule",
     "occurrence",
 ];
-
-const KEEP_ALL: Retention = Retention {
-    completed_ms: u64::MAX,
-    failed_ms: u64::MAX,
-    cancelled_ms: u64::MAX,
-    expired_ms: u64::MAX,
-    audit_ms: u64::MAX,
-    store_bytes_max: u64::MAX,
-};
 
 /// The fate of each task, the first first; their numbers begin at 1.
 fn fates() -> Vec<(u128, Fate)> {

@@ -1,7 +1,7 @@
 //! What the files take, and that it is given back.
 
 use crate::audit::{audit, number};
-use crate::support::{Harness, NOW, at, begin, block_on, ended, id, new_folder, new_task};
+use crate::support::{Harness, KEEP_ALL, NOW, at, begin, block_on, ended, id, new_folder, new_task};
 use mainworker_domain::lifecycle::State;
 use mainworker_domain::outcome::Outcome;
 use mainworker_queue::sqlite::SqliteStore;
@@ -10,15 +10,6 @@ use mainworker_queue::verbs::claim::Claim;
 use mainworker_queue::verbs::enqueue::NewTask;
 use mainworker_queue::verbs::prune::{Prune, Pruned, Retention};
 use std::fs;
-
-const KEEP_ALL: Retention = Retention {
-    completed_ms: u64::MAX,
-    failed_ms: u64::MAX,
-    cancelled_ms: u64::MAX,
-    expired_ms: u64::MAX,
-    audit_ms: u64::MAX,
-    store_bytes_max: u64::MAX,
-};
 
 fn large(number: u128) -> NewTask {
     NewTask { payload: format!("\"{}\"", "x".repeat(20_000)), tags: vec!["t".to_owned()], ..new_task(number) }

@@ -14,6 +14,7 @@ use mainworker_queue::attempt::{AttemptError, Figures, Held, Lease};
 use mainworker_queue::verbs::claim::Claim;
 use mainworker_queue::verbs::enqueue::{ConcurrencyKey, Enqueue, Idempotency, NewTask, Unique};
 use mainworker_queue::verbs::fire::{Fire, Run, Seen};
+use mainworker_queue::verbs::prune::Retention;
 use mainworker_queue::verbs::record::LogPiece;
 use mainworker_queue::verbs::schedules::{ApplySchedules, PutSchedule, ScheduleRow};
 use mainworker_queue::verbs::settle::Settle;
@@ -31,6 +32,20 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 pub(crate) fn at_ms(ms: i64) -> Timestamp {
     Timestamp::from_ms(NOW.as_ms() + ms)
 }
+
+/// Keeps all tasks, and the whole audit.
+pub(crate) const KEEP_ALL: Retention = Retention {
+    completed_ms: u64::MAX,
+    failed_ms: u64::MAX,
+    cancelled_ms: u64::MAX,
+    expired_ms: u64::MAX,
+    audit_ms: u64::MAX,
+    store_bytes_max: u64::MAX,
+};
+
+/// Keeps no task that has ended, and the whole audit.
+pub(crate) const KEEP_NO_ENDED: Retention =
+    Retention { completed_ms: 0, failed_ms: 0, cancelled_ms: 0, expired_ms: 0, ..KEEP_ALL };
 
 /// The id of the task with this number.
 pub(crate) fn id(number: u128) -> TaskId {
@@ -86,6 +101,7 @@ pub(crate) fn fire(
         evaluated_to: now,
         next_at: Some(now.after_ms(60_000)),
         ended: None,
+        problem: None,
         now,
         by: None,
     }

@@ -9,7 +9,6 @@ use axum::extract::State;
 use http::Uri;
 use mainworker_client::wire::{AuditInfo, AuditPage};
 use mainworker_domain::audit::{Action, Actor, Object};
-use mainworker_domain::lifecycle::Timestamp;
 use mainworker_queue::store::Store;
 use mainworker_queue::verbs::audit::{AuditFilter, AuditRow, ReadAudit};
 use std::sync::Arc;
@@ -53,13 +52,6 @@ fn fits(parameters: &Parameters) -> Result<AuditFilter, ApiError> {
         let words: Vec<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
         Action::parse(word).ok_or_else(|| filter::bad_word("action", word, &words))
     });
-    let moment = |name| {
-        let moment = |text: &str| {
-            let expected = "a time such as `2015-05-17T08:05:32Z`".to_owned();
-            Timestamp::parse(text).ok_or_else(|| filter::bad(name, text, expected))
-        };
-        parameters.get(name).map(moment).transpose()
-    };
     let object = match (parameters.get("kind"), parameters.get("object")) {
         (None, None) => None,
         (Some(kind), name) => {
@@ -76,8 +68,8 @@ fn fits(parameters: &Parameters) -> Result<AuditFilter, ApiError> {
         actor: actor.transpose()?,
         action: action.transpose()?,
         object,
-        from: moment("from")?,
-        to: moment("to")?,
+        from: filter::moment("from", parameters.get("from"))?,
+        to: filter::moment("to", parameters.get("to"))?,
     })
 }
 

@@ -1,8 +1,10 @@
 //! Reading the body of a request: within its size and time, and only as the JSON that was meant.
 
-use super::Api;
-use super::limits::{BODY_READ, DISCARD, DISCARDED_BYTES_MAX, SMALL_BODY_BYTES_MAX};
+use super::limits::{
+    BODY_READ, DISCARD, DISCARDED_BYTES_MAX, SCHEDULES_BODY_BYTES_MAX, SMALL_BODY_BYTES_MAX,
+};
 use super::problem::ApiError;
+use super::{Api, shortened};
 use crate::intake::Asked;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
@@ -35,6 +37,8 @@ pub(super) enum Kind {
     Task,
     /// Many of them.
     Batch,
+    /// Definitions of schedules.
+    Schedules,
     /// Anything else.
     Small,
 }
@@ -44,13 +48,14 @@ impl Kind {
         match self {
             Self::Task => ENVELOPE_BYTES_MAX + OPTIONS_BYTES_MAX,
             Self::Batch => BATCH_BYTES_MAX,
+            Self::Schedules => SCHEDULES_BODY_BYTES_MAX,
             Self::Small => SMALL_BODY_BYTES_MAX,
         }
     }
 
     fn too_large(self, observed: u64, observed_is_least: bool) -> ApiError {
         let what = match self {
-            Self::Task => "the request",
+            Self::Task | Self::Schedules => "the request",
             Self::Batch => "the batch",
             Self::Small => "the body",
         };
@@ -155,7 +160,7 @@ pub(super) async fn discard(headers: &HeaderMap, mut body: Body) {
 fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
     let text = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let unsupported = |found: &str| {
-        let found = format!("`{}`", found.chars().take(80).collect::<String>());
+        let found = format!("`{}`", shortened(found));
         Err(ApiError::UnsupportedMediaType { found })
     };
     if let Some(encoding) = text(CONTENT_ENCODING)
@@ -204,6 +209,19 @@ pub(super) fn batch(bytes: &[u8]) -> Result<Vec<Asked>, ApiError> {
     }
     let each = tasks.iter().enumerate();
     each.map(|(index, raw)| task(raw.get().as_bytes()).map_err(|error| error.of_batch(index))).collect()
+}
+
+/// The fields of the request that applies a set of schedules, as they were written: `set`, `schedules`, `preview`, `seen`.
+pub(super) fn apply(bytes: &[u8]) -> Result<[Option<&RawValue>; 4], ApiError> {
+    json::check(bytes).map_err(ApiError::MalformedJson)?;
+    fields(bytes, &["set", "schedules", "preview", "seen"])
+}
+
+/// A body as it was written.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, ApiError> {
+    json::check(bytes).map_err(ApiError::MalformedJson)?;
+    // JSON that was checked is UTF-8.
+    std::str::from_utf8(bytes).map_err(|_| ApiError::BrokenOff)
 }
 
 fn read_options(raw: &RawValue) -> Result<TaskOptions, ApiError> {
@@ -257,7 +275,7 @@ fn unknown_field(
     known: &'static [&'static str],
 ) -> ApiError {
     let nearest = nearest(field, known.iter().copied());
-    ApiError::UnknownField { what, parent, field: field.chars().take(80).collect(), known, nearest }
+    ApiError::UnknownField { what, parent, field: shortened(field), known, nearest }
 }
 
 /// The fields of the JSON object that a request is, each as it was written: what is inside of them is not looked at beyond

@@ -20,7 +20,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 const PARAMETERS: &[&str] = &["job", "kind"];
 
 /// The kinds that [`Event::kind`] writes.
-pub(super) const KINDS: [&str; 9] = [
+pub(super) const KINDS: [&str; 11] = [
     "envelope-rejected",
     "task-enqueued",
     "task-dropped",
@@ -29,6 +29,8 @@ pub(super) const KINDS: [&str; 9] = [
     "attempt-ended",
     "task-changed",
     "paused",
+    "runs-missed",
+    "schedule-changed",
     "host-error",
 ];
 
@@ -116,7 +118,10 @@ fn job_of(event: &Event) -> Option<&str> {
         | Event::TaskChanged { job, .. } => Some(job.as_str()),
         Event::TaskDropped { parent_job, .. } => Some(parent_job.as_str()),
         Event::Paused { job, .. } => job.as_ref().map(JobName::as_str),
-        Event::AttemptSaid { .. } | Event::HostError { .. } => None,
+        Event::AttemptSaid { .. }
+        | Event::RunsMissed { .. }
+        | Event::ScheduleChanged { .. }
+        | Event::HostError { .. } => None,
     }
 }
 
@@ -125,9 +130,15 @@ mod tests {
     use super::*;
     use mainworker_domain::lifecycle::{Reason, State, Timestamp};
     use mainworker_domain::outcome::Outcome;
+    use mainworker_domain::schedule::ScheduleName;
     use mainworker_domain::task_id::TaskId;
 
     const TASK: TaskId = TaskId::from_bytes([7; 16]);
+    const OF_NO_JOB: [&str; 4] = ["attempt-said", "runs-missed", "schedule-changed", "host-error"];
+
+    fn schedule() -> ScheduleName {
+        ScheduleName::parse("nightly").unwrap()
+    }
 
     fn echo() -> JobName {
         JobName::parse("echo").unwrap()
@@ -161,6 +172,8 @@ mod tests {
             },
             Event::TaskChanged { task_id, job: job.clone(), state: State::Expired, reason: Reason::Expired },
             Event::Paused { job: Some(job), paused: true },
+            Event::RunsMissed { schedule: schedule(), count: 3, at_least: false },
+            Event::ScheduleChanged { schedule: schedule(), change: "paused" },
             Event::HostError { code: text(), message: text() },
         ]
     }
@@ -202,8 +215,7 @@ mod tests {
         };
         assert_eq!(told(None, &[]), KINDS);
         assert_eq!(told(Some(JobName::parse("other").unwrap()), &[]), [""; 0]);
-        let of_echo: Vec<&str> =
-            KINDS.into_iter().filter(|kind| !["attempt-said", "host-error"].contains(kind)).collect();
+        let of_echo: Vec<&str> = KINDS.into_iter().filter(|kind| !OF_NO_JOB.contains(kind)).collect();
         assert_eq!(told(Some(echo()), &[]), of_echo);
         assert_eq!(told(Some(echo()), &["paused", "host-error"]), ["paused"]);
         let problem = kind("task-enqueud").unwrap_err().problem();

@@ -2,6 +2,7 @@
 
 use super::problem::ApiError;
 use super::query::Parameters;
+use super::shortened;
 use crate::access::Caller;
 use mainworker_client::wire::TaskFilter;
 use mainworker_domain::access::Role;
@@ -10,15 +11,28 @@ use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::nearest::nearest;
 use mainworker_domain::outcome::Outcome;
 use mainworker_domain::quantity::parse_ms;
+use mainworker_domain::schedule::ScheduleName;
 use mainworker_queue::verbs::list::Filter;
 use serde_json::Value;
 
 /// The parameters of a list: the filters, then what says which page.
-pub(super) const LIST_PARAMETERS: &[&str] =
-    &["state", "job", "source", "label", "tag", "from", "to", "outcome", "longer-than", "limit", "cursor"];
+pub(super) const LIST_PARAMETERS: &[&str] = &[
+    "state",
+    "job",
+    "source",
+    "label",
+    "tag",
+    "schedule",
+    "from",
+    "to",
+    "outcome",
+    "longer-than",
+    "limit",
+    "cursor",
+];
 /// The filters as fields of JSON.
 pub(super) const FIELDS: &[&str] =
-    &["state", "job", "source", "label", "tag", "from", "to", "outcome", "longerThan"];
+    &["state", "job", "source", "label", "tag", "schedule", "from", "to", "outcome", "longerThan"];
 
 /// The filters of a query.
 pub(super) fn of_query(parameters: &Parameters) -> TaskFilter {
@@ -29,6 +43,7 @@ pub(super) fn of_query(parameters: &Parameters) -> TaskFilter {
         source: text("source"),
         label: text("label"),
         tag: text("tag"),
+        schedule: text("schedule"),
         from: text("from"),
         to: text("to"),
         outcome: text("outcome"),
@@ -59,6 +74,7 @@ pub(super) fn of_json(
         source: text("source")?,
         label: text("label")?,
         tag: text("tag")?,
+        schedule: text("schedule")?,
         from: text("from")?,
         to: text("to")?,
         outcome: text("outcome")?,
@@ -71,12 +87,6 @@ pub(super) fn of_json(
 /// # Errors
 /// `bad_filter` for the first whose value cannot be meant.
 pub(super) fn read(filter: &TaskFilter) -> Result<Filter, ApiError> {
-    let moment = |name, text: &Option<String>| {
-        let expected = "a time such as `2015-05-17T08:05:32Z`; a `+` in a URL is `%2B`";
-        text.as_deref()
-            .map(|text| Timestamp::parse(text).ok_or_else(|| bad(name, text, expected.to_owned())))
-            .transpose()
-    };
     let states = match &filter.state {
         None => Vec::new(),
         Some(words) => words.split(',').map(state).collect::<Result<_, _>>()?,
@@ -84,6 +94,10 @@ pub(super) fn read(filter: &TaskFilter) -> Result<Filter, ApiError> {
     let job = filter.job.as_deref().map(|name| {
         let expected = || "a job's name: 1 to 63 of a-z, 0-9 and `-`, starting with a letter".to_owned();
         JobName::parse(name).map_err(|_| bad("job", name, expected()))
+    });
+    let schedule = filter.schedule.as_deref().map(|name| {
+        let expected = "a schedule's name: 1 to 63 of a-z, 0-9 and `-`, starting with a letter";
+        ScheduleName::parse(name).map_err(|_| bad("schedule", name, expected.to_owned()))
     });
     let outcome = filter.outcome.as_deref().map(|word| {
         Outcome::parse(word).ok_or_else(|| bad_word("outcome", word, &Outcome::ALL.map(Outcome::as_str)))
@@ -98,12 +112,21 @@ pub(super) fn read(filter: &TaskFilter) -> Result<Filter, ApiError> {
         source: filter.source.clone(),
         label: filter.label.clone(),
         tag: filter.tag.clone(),
-        schedule: None,
+        schedule: schedule.transpose()?,
         outcome: outcome.transpose()?,
-        created_from: moment("from", &filter.from)?,
-        created_to: moment("to", &filter.to)?,
+        created_from: moment("from", filter.from.as_deref())?,
+        created_to: moment("to", filter.to.as_deref())?,
         longer_than_ms: longer_than.transpose()?,
     })
+}
+
+/// A time, if one is given.
+///
+/// # Errors
+/// `bad_filter` for a text that is none.
+pub(super) fn moment(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
+    let expected = || "a time such as `2015-05-17T08:05:32Z`; a `+` in a URL is `%2B`".to_owned();
+    text.map(|text| Timestamp::parse(text).ok_or_else(|| bad(name, text, expected()))).transpose()
 }
 
 /// Narrows a filter to what the caller sees.
@@ -152,7 +175,7 @@ pub(super) fn bad(name: &str, found: &str, expected: String) -> ApiError {
 
 /// A value as it is shown in a message.
 pub(super) fn quoted(text: &str) -> String {
-    format!("`{}`", text.chars().take(80).collect::<String>())
+    format!("`{}`", shortened(text))
 }
 
 #[cfg(test)]
@@ -169,7 +192,7 @@ mod tests {
     #[test]
     fn a_query_is_a_filter() {
         let filter = parsed(
-            "state=queued,running&job=echo&source=api&label=L%26M&tag=a&outcome=timed-out&from=2015-05-17T08:05:32Z\
+            "state=queued,running&job=echo&source=api&label=L%26M&tag=a&schedule=nightly&outcome=timed-out&from=2015-05-17T08:05:32Z\
              &to=2015-05-17T10:05:32%2B02:00&longer-than=1m+30s&limit=5",
         )
         .unwrap();
@@ -180,7 +203,7 @@ mod tests {
             source: Some("api".to_owned()),
             label: Some("L&M".to_owned()),
             tag: Some("a".to_owned()),
-            schedule: None,
+            schedule: ScheduleName::parse("nightly").ok(),
             outcome: Some(Outcome::TimedOut),
             created_from: moment,
             created_to: moment,
@@ -198,6 +221,7 @@ mod tests {
             ("state=queued,", "``, expected one of"),
             ("outcome=time-out", "expected one of `completed`"),
             ("job=Echo", "expected a job's name"),
+            ("schedule=Nightly", "expected a schedule's name"),
             ("from=yesterday", "expected a time such as"),
             ("to=2015-05-17T10:05:32+02:00", "a `+` in a URL is `%2B`"),
             ("longer-than=90", "expected a duration"),
@@ -234,6 +258,7 @@ mod tests {
             source: Some(String::new()),
             label: Some(String::new()),
             tag: Some(String::new()),
+            schedule: Some(String::new()),
             from: Some(String::new()),
             to: Some(String::new()),
             outcome: Some(String::new()),

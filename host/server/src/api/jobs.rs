@@ -1,10 +1,10 @@
 //! `GET /v1/jobs` and `GET /v1/jobs/{name}`: the jobs, with how many tasks they have.
 
+use super::named::Named;
 use super::problem::ApiError;
-use super::{Api, openapi, shown};
+use super::{Api, openapi, shortened, shown};
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, State};
-use http::request::Parts;
+use axum::extract::State;
 use mainworker_client::wire::{Job, JobInfo, JobList};
 use mainworker_domain::catalog::Revision;
 use mainworker_domain::job_name::JobName;
@@ -14,19 +14,6 @@ use mainworker_queue::verbs::overview::Overview;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
-
-/// The name of a job in a path, as it is written there.
-#[derive(Clone, Debug)]
-pub(super) struct NamedJob(pub(super) String);
-
-impl FromRequestParts<Arc<Api>> for NamedJob {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
-        let path = Path::<String>::from_request_parts(parts, api).await;
-        Ok(Self(path.map(|Path(text)| text).unwrap_or_default()))
-    }
-}
 
 /// What is known of the jobs: what their modules say, and what the store counts.
 pub(super) struct Known {
@@ -80,7 +67,7 @@ impl Known {
             let known = self.modules.keys().chain(self.overview.jobs.keys()).map(JobName::as_str);
             let known: BTreeSet<&str> = known.collect();
             ApiError::UnknownJob {
-                name: name.chars().take(80).collect(),
+                name: shortened(name),
                 nearest: nearest_few(name, known, 3).into_iter().map(str::to_owned).collect(),
             }
         })
@@ -102,10 +89,7 @@ pub(super) async fn list_jobs(State(api): State<Arc<Api>>) -> Result<Json<JobLis
     get, path = "/v1/jobs/{name}", tag = "jobs", params(openapi::JobPath),
     responses((status = 200, description = "The job", body = Job))
 )]
-pub(super) async fn show_job(
-    State(api): State<Arc<Api>>,
-    NamedJob(name): NamedJob,
-) -> Result<Json<Job>, ApiError> {
+pub(super) async fn show_job(State(api): State<Arc<Api>>, Named(name): Named) -> Result<Json<Job>, ApiError> {
     let known = Known::look(&api).await?;
     let name = known.find(&name)?;
     let description = known.revision(&name).map(Revision::description);

@@ -38,6 +38,12 @@ pub(super) const DISCARDED_BYTES_MAX: u64 = 4 << 20;
 pub(super) const DISCARD: Duration = Duration::from_secs(2);
 /// Bytes of a body that is neither a task nor a batch of them; and of one that is held without asking for room.
 pub(super) const SMALL_BODY_BYTES_MAX: u64 = 64 << 10;
+/// Bytes of a body with definitions of schedules: the largest file of them, whose keys and durations are longer as JSON.
+pub(super) const SCHEDULES_BODY_BYTES_MAX: u64 = 4 << 20;
+/// Next runs of a schedule, unless it is said otherwise.
+pub(super) const NEXT_TIMES: usize = 5;
+/// Next runs of a schedule at the most: those of a day by the quarter of an hour.
+pub(super) const NEXT_TIMES_MAX: usize = 100;
 /// Tasks on a page, unless it is said otherwise.
 pub(super) const PAGE_TASKS: usize = 50;
 /// Tasks on a page at the most, and in each step of what is done to many.

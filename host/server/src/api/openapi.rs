@@ -5,7 +5,8 @@
 
 use super::endpoint::{Endpoint, Needs};
 use super::{
-    audit, bulk, cancel, enqueue, events, health, jobs, log, pause, retry, routes, stats, tasks, tokens,
+    audit, bulk, cancel, enqueue, events, health, jobs, log, pause, retry, routes, schedules, stats, tasks,
+    tokens,
 };
 use mainworker_client::wire;
 use mainworker_domain::access::Role;
@@ -29,15 +30,18 @@ const TOKEN: &str = "token";
         enqueue::enqueue, enqueue::enqueue_batch, tasks::list_tasks, tasks::show_task, log::read_log,
         cancel::cancel_task, retry::retry_task, bulk::cancel_many, bulk::retry_many, jobs::list_jobs, jobs::show_job,
         pause::pause_job, pause::resume_job, pause::pause_all, pause::resume_all, tokens::create_token,
-        tokens::list_tokens, tokens::revoke_token, audit::read_audit, stats::stats, events::follow_events,
+        schedules::list_schedules, schedules::show_schedule, schedules::next_times, schedules::apply_schedules,
+        schedules::put_schedule, schedules::delete_schedule, schedules::pause_schedule, schedules::resume_schedule,
+        schedules::trigger_schedule, schedules::backfill_schedule, tokens::list_tokens, tokens::revoke_token, audit::read_audit, stats::stats, events::follow_events,
         health::alive, health::ready, health::metrics, health::openapi,
     ),
     components(schemas(
-        wire::Problem, wire::LogEntry, wire::LogEnd, wire::ProgressInfo, wire::TaskFilter, Envelope, TaskOptions,
+        wire::Problem, wire::LogEntry, wire::LogEnd, wire::ProgressInfo, wire::TaskFilter, Envelope, TaskOptions, ScheduledOptions,
     )),
     tags(
         (name = "tasks", description = "Requests to run a job"),
         (name = "jobs", description = "Kinds of work"),
+        (name = "schedules", description = "What runs by itself, and when"),
         (name = "host", description = "The host itself"),
         (name = "access", description = "Who may do what, and who did"),
         (name = "machines", description = "What monitoring asks for"),
@@ -134,6 +138,84 @@ pub(super) struct TokenPath {
     id: String,
 }
 
+/// When a job runs by itself, and with what. Exactly one of `cron`, `runEveryMs` and `runAt`.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Definition {
+    /// The job.
+    job: String,
+    /// Five fields, or such as `@hourly`, on the clock of the time zone.
+    cron: Option<String>,
+    /// Milliseconds between two runs.
+    run_every_ms: Option<u64>,
+    /// Once, as RFC 3339.
+    run_at: Option<String>,
+    /// Of the IANA database, for `cron`; UTC without one.
+    time_zone: Option<String>,
+    /// No run before, as RFC 3339; intervals are counted from it.
+    start_at: Option<String>,
+    /// No run then or after, as RFC 3339.
+    end_at: Option<String>,
+    /// Runs in all.
+    run_times: Option<u64>,
+    /// Milliseconds that a run is put off at the most, to spread the load.
+    jitter_ms: Option<u64>,
+    /// What becomes of runs that were missed: `once` (the newest, for all of them), `skip` or `all`.
+    missed: Option<String>,
+    /// Milliseconds that a run may be late to be made up for, if `missed` is `all`.
+    missed_window_ms: Option<u64>,
+    /// What happens to a run while an earlier one is not over: `allow`, `skip`, `queue-one` or `cancel-running`.
+    overlap: Option<String>,
+    /// What the job is given; in its texts `${occurrence}`, `${occurrence %Y-%m}` and `${occurrence -1 month %Y-%m}` are the
+    /// time of the run.
+    #[schema(value_type = Option<Object>)]
+    payload: (),
+    /// The options of the tasks.
+    options: Option<ScheduledOptions>,
+    /// One line for people.
+    summary: Option<String>,
+}
+
+/// The options of the tasks of a schedule. In the texts the time of the run can be put in, as in the payload.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct ScheduledOptions {
+    /// 0 (last) to 9 (first).
+    priority: Option<u8>,
+    /// Milliseconds of each attempt at most; only lowers what the job asks for.
+    timeout_ms: Option<u64>,
+    /// A text for people and filters.
+    label: Option<String>,
+    /// For filters; each once.
+    tags: Option<Vec<String>>,
+    /// Attempts at most, instead of what the job's manifest says.
+    max_attempts: Option<u32>,
+    /// At most one task of its job with this key is queued or running at a time.
+    unique_key: Option<String>,
+    /// What happens if there is one: `reject`, `replace` or `existing`.
+    unique_policy: Option<String>,
+    /// Milliseconds after the time of the run at which it no longer begins.
+    expires_after_ms: Option<u64>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(super) struct SchedulePath {
+    /// The schedule.
+    name: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(super) struct NextParameters {
+    /// How many: 1 to 100, or 5.
+    count: Option<u32>,
+}
+
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its description is used")]
@@ -156,6 +238,8 @@ pub(super) struct ListParameters {
     label: Option<String>,
     /// With this tag.
     tag: Option<String>,
+    /// Runs of this schedule.
+    schedule: Option<String>,
     /// Accepted at or after, as RFC 3339.
     from: Option<String>,
     /// Accepted before, as RFC 3339.
@@ -261,6 +345,7 @@ fn needs(needs: Needs) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mainworker_domain::schedule;
     use mainworker_domain::task_options::OPTIONS;
     use serde_json::Value;
     use std::collections::BTreeSet;
@@ -307,6 +392,8 @@ mod tests {
         assert_eq!(properties("TaskOptions"), OPTIONS.map(str::to_owned).into());
         let fields = ["configuration", "jobName", "source", "jobPayload"].map(str::to_owned);
         assert_eq!(properties("Envelope"), fields.into());
+        assert_eq!(properties("Definition"), schedule::FIELDS.map(str::to_owned).into());
+        assert_eq!(properties("ScheduledOptions"), schedule::OPTIONS.map(str::to_owned).into());
         let parameters = description["paths"]["/v1/tasks"]["get"]["parameters"].as_array().unwrap();
         let parameters: Vec<&str> =
             parameters.iter().filter_map(|parameter| parameter["name"].as_str()).collect();

@@ -1,7 +1,8 @@
 //! `POST …/pause` and `POST …/resume`: attempts do not begin, or begin again. Tasks are taken all the same.
 
 use super::body::{self, Kind};
-use super::jobs::{Known, NamedJob};
+use super::jobs::Known;
+use super::named::Named;
 use super::problem::ApiError;
 use super::{Api, openapi};
 use crate::access::Caller;
@@ -44,7 +45,7 @@ pub(super) async fn resume_all(
 pub(super) async fn pause_job(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Arc<Caller>>,
-    job: NamedJob,
+    job: Named,
     request: Request,
 ) -> Result<Json<PauseAnswer>, ApiError> {
     of_job(&api, &caller, job, request, true).await
@@ -58,7 +59,7 @@ pub(super) async fn pause_job(
 pub(super) async fn resume_job(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Arc<Caller>>,
-    job: NamedJob,
+    job: Named,
     request: Request,
 ) -> Result<Json<PauseAnswer>, ApiError> {
     of_job(&api, &caller, job, request, false).await
@@ -78,7 +79,7 @@ async fn of_all(
 async fn of_job(
     api: &Api,
     caller: &Caller,
-    NamedJob(name): NamedJob,
+    Named(name): Named,
     request: Request,
     paused: bool,
 ) -> Result<Json<PauseAnswer>, ApiError> {

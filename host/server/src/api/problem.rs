@@ -6,6 +6,7 @@ use super::limits::{HEADERS_MAX, RETRY_AFTER_SECONDS};
 use crate::access::Unauthenticated;
 use crate::failure::Failure;
 use crate::hints;
+use crate::schedules::ScheduleRefused;
 use crate::tokens::TokenNotMade;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -21,17 +22,17 @@ use mainworker_queue::store::StoreError;
 
 /// The HTTP status of each code.
 #[rustfmt::skip]
-pub(super) const STATUSES: [(&str, u16); 38] = [
+pub(super) const STATUSES: [(&str, u16); 44] = [
     ("malformed_request", 400), ("malformed_json", 400), ("missing_field", 400), ("unknown_field", 400), ("wrong_type", 400), ("bad_cursor", 400), ("bad_filter", 400),
     ("unauthenticated", 401),
     ("role_missing", 403), ("source_mismatch", 403), ("source_not_allowed", 403),
-    ("not_found", 404), ("unknown_job", 404), ("unknown_task", 404), ("unknown_token", 404),
+    ("not_found", 404), ("unknown_job", 404), ("unknown_task", 404), ("unknown_token", 404), ("unknown_schedule", 404),
     ("method_not_allowed", 405),
     ("timeout", 408),
-    ("idempotency_conflict", 409), ("unique_conflict", 409), ("not_cancellable", 409), ("not_retryable", 409), ("configuration_gone", 409),
+    ("idempotency_conflict", 409), ("unique_conflict", 409), ("not_cancellable", 409), ("not_retryable", 409), ("configuration_gone", 409), ("schedule_of_another_set", 409), ("schedule_changed", 409),
     ("too_large", 413),
     ("unsupported_media_type", 415),
-    ("payload_invalid", 422), ("missing_configuration", 422), ("options_invalid", 422), ("token_invalid", 422),
+    ("payload_invalid", 422), ("missing_configuration", 422), ("options_invalid", 422), ("token_invalid", 422), ("schedule_invalid", 422), ("too_many_schedules", 422), ("backfill_invalid", 422),
     ("rate_limited", 429), ("queue_full", 429),
     ("headers_too_large", 431),
     ("host_error", 500),
@@ -205,6 +206,26 @@ pub enum ApiError {
         /// The word most like it.
         nearest: Option<&'static str>,
     },
+    /// What is not done with a schedule.
+    #[error("{refused}")]
+    Schedule {
+        /// Why.
+        refused: Box<ScheduleRefused>,
+        /// Where in the request, as a JSON pointer.
+        pointer: Option<String>,
+    },
+    /// A text that is the name of no schedule there could be.
+    #[error("the name of a schedule: {problem}")]
+    ScheduleName {
+        /// What was found and expected.
+        problem: String,
+    },
+    /// A run that was asked for and became no task.
+    #[error("the run is refused: {problem}")]
+    RunRefused {
+        /// Why.
+        problem: String,
+    },
     /// No such job.
     #[error("there is no job `{name}` here")]
     UnknownJob {
@@ -275,6 +296,13 @@ impl From<TokenNotMade> for ApiError {
     }
 }
 
+impl From<ScheduleRefused> for ApiError {
+    fn from(refused: ScheduleRefused) -> Self {
+        let pointer = refused.pointer().map(|(_, pointer)| pointer);
+        Self::Schedule { refused: Box::new(refused), pointer }
+    }
+}
+
 impl ApiError {
     /// The stable code.
     pub fn code(&self) -> &str {
@@ -303,6 +331,12 @@ impl ApiError {
             Self::UnknownTask { .. } => "unknown_task",
             Self::UnknownToken { .. } => "unknown_token",
             Self::TokenInvalid { .. } => "token_invalid",
+            Self::Schedule { refused, .. } => match refused.code() {
+                code if code.starts_with("module_") && code != "module_unavailable" => "module_refused",
+                code => code,
+            },
+            Self::ScheduleName { .. } => "schedule_invalid",
+            Self::RunRefused { .. } => "unique_conflict",
             Self::UnknownJob { .. } => "unknown_job",
             Self::Refused { code, .. } => code,
             Self::UniqueConflict { .. } => "unique_conflict",
@@ -319,6 +353,7 @@ impl ApiError {
             Self::UnknownField { parent, field, .. } => Some(format!("{parent}/{}", escape_pointer(field))),
             Self::WrongType { pointer, .. } => Some(pointer.clone()),
             Self::TokenInvalid { pointer, .. } => Some((*pointer).to_owned()),
+            Self::Schedule { pointer, .. } => pointer.clone(),
             Self::Options(error) if error.option().is_empty() => Some("/options".to_owned()),
             Self::Options(error) => Some(format!("/options/{}", escape_pointer(error.option()))),
             Self::NotTaken(failure) => failure.pointer.clone(),
@@ -338,6 +373,10 @@ impl ApiError {
             Self::Store(error) => {
                 tracing::error!(%error, "the store failed");
                 "the store does not answer as it should".to_owned()
+            }
+            Self::Schedule { refused, .. } if status_of(self.code()).is_server_error() => {
+                tracing::error!(code = refused.code(), problem = %refused, "a schedule cannot be changed");
+                "the host cannot do that with a schedule now".to_owned()
             }
             Self::OfBatch { problem, .. } => problem.detail(),
             _ => self.to_string(),

@@ -2,6 +2,7 @@
 
 use super::filter::quoted;
 use super::problem::ApiError;
+use super::shortened;
 use axum::extract::Query;
 use http::Uri;
 use mainworker_domain::nearest::nearest;
@@ -56,7 +57,7 @@ impl Parameters {
 /// A filter that there is not.
 pub(super) fn unknown(name: &str, known: &'static [&'static str]) -> ApiError {
     let nearest = nearest(name, known.iter().copied());
-    ApiError::UnknownFilter { name: name.chars().take(80).collect(), known, nearest }
+    ApiError::UnknownFilter { name: shortened(name), known, nearest }
 }
 
 fn bad_query() -> ApiError {

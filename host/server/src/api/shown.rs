@@ -34,6 +34,8 @@ pub(super) fn summary(task: TaskSummary) -> wire::TaskInfo {
         max_attempts: task.max_attempts,
         cancel_requested: task.cancel_requested,
         parent: parent(task.parent),
+        schedule: task.schedule.map(|name| name.to_string()),
+        occurrence: time(task.occurrence),
     }
 }
 
@@ -64,6 +66,8 @@ pub(super) fn task(view: TaskView) -> wire::Task {
         max_attempts: task.max_attempts,
         cancel_requested: task.cancel_requested,
         parent: parent(task.parent),
+        schedule: task.schedule.map(|name| name.to_string()),
+        occurrence: time(task.occurrence),
         depth,
         requested_by: requested_by.map(|actor| actor.to_string()),
         attempts: attempts.into_iter().map(attempt).collect(),

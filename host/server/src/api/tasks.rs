@@ -3,7 +3,7 @@
 use super::limits::{PAGE_TASKS, PAGE_TASKS_EXAMINED_MAX, PAGE_TASKS_MAX};
 use super::problem::ApiError;
 use super::query::Parameters;
-use super::{Api, cursor, filter, openapi, shown};
+use super::{Api, cursor, filter, openapi, shortened, shown};
 use crate::access::Caller;
 use axum::Json;
 use axum::extract::{Extension, FromRequestParts, Path, State};
@@ -26,9 +26,7 @@ impl FromRequestParts<Arc<Api>> for NamedTask {
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
         let path = Path::<String>::from_request_parts(parts, api).await;
         let text = path.map(|Path(text)| text).unwrap_or_default();
-        TaskId::parse(&text)
-            .map(Self)
-            .ok_or_else(|| ApiError::UnknownTask { id: text.chars().take(80).collect() })
+        TaskId::parse(&text).map(Self).ok_or_else(|| ApiError::UnknownTask { id: shortened(&text) })
     }
 }
 

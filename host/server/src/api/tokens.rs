@@ -1,14 +1,14 @@
 //! `/v1/tokens`: who may ask this host for something.
 
 use super::body::{self, Kind};
+use super::named::Named;
 use super::problem::ApiError;
-use super::{Api, openapi};
+use super::{Api, openapi, shortened};
 use crate::access::Caller;
 use crate::tokens::TokenAsked;
 use axum::Json;
-use axum::extract::{Extension, FromRequestParts, Path, Request, State};
+use axum::extract::{Extension, Request, State};
 use http::StatusCode;
-use http::request::Parts;
 use mainworker_client::wire::{RevokeAnswer, TokenCreated, TokenInfo, TokenList, TokenRequest};
 use mainworker_domain::access::{Role, TokenId};
 use mainworker_domain::job_name::JobName;
@@ -21,19 +21,6 @@ use serde_json::Value;
 use std::sync::Arc;
 
 const FIELDS: &[&str] = &["source", "roles", "jobs", "expiresAt"];
-
-/// The name of a token in a path, as it is written there.
-#[derive(Clone, Debug)]
-pub(super) struct NamedToken(String);
-
-impl FromRequestParts<Arc<Api>> for NamedToken {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, ApiError> {
-        let path = Path::<String>::from_request_parts(parts, api).await;
-        Ok(Self(path.map(|Path(text)| text).unwrap_or_default()))
-    }
-}
 
 /// Makes a token, which is good at once.
 ///
@@ -72,11 +59,11 @@ pub(super) async fn list_tokens(State(api): State<Arc<Api>>) -> Result<Json<Toke
 pub(super) async fn revoke_token(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Arc<Caller>>,
-    NamedToken(name): NamedToken,
+    Named(name): Named,
     request: Request,
 ) -> Result<Json<RevokeAnswer>, ApiError> {
     body::small(&body::read(&api, request, Kind::Small).await?.bytes, &[])?;
-    let unknown = || ApiError::UnknownToken { id: name.chars().take(80).collect() };
+    let unknown = || ApiError::UnknownToken { id: shortened(&name) };
     let id = TokenId::parse(&name).ok_or_else(unknown)?;
     let revoke = match api.host.revoke_token(id, &caller).await? {
         Revoked::Now => "revoked",
@@ -114,7 +101,7 @@ fn asked(body: &Value) -> Result<TokenAsked, ApiError> {
             pointer: "/roles",
             problem: format!(
                 "there is no role `{}`, expected some of `{}`",
-                short(&word),
+                shortened(&word),
                 words.join("`, `")
             ),
             nearest: nearest(&word, words),
@@ -132,7 +119,7 @@ fn asked(body: &Value) -> Result<TokenAsked, ApiError> {
             pointer: "/expiresAt",
             problem: format!(
                 "it expires at `{}`, expected a time such as `2015-05-17T08:05:32Z`",
-                short(&text)
+                shortened(&text)
             ),
             nearest: None,
         })
@@ -144,10 +131,6 @@ fn asked(body: &Value) -> Result<TokenAsked, ApiError> {
         roles: roles.into_iter().map(role).collect::<Result<_, _>>()?,
         expires_at: text("expiresAt")?.map(moment).transpose()?,
     })
-}
-
-fn short(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 /// A token as whoever may see it is shown it.

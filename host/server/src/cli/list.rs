@@ -198,6 +198,8 @@ mod tests {
             max_attempts: 5,
             cancel_requested: false,
             parent: None,
+            schedule: None,
+            occurrence: None,
         }
     }
 

@@ -75,7 +75,7 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
     let grace_ms = settings.server.stop_grace_ms;
     let grace = Duration::from_millis(grace_ms);
     let folder = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
-    let (unusable, closed) = (settings.unusable(folder.path()), settings.closed());
+    let (unusable, closed) = (settings.unusable(folder.path(), true), settings.closed());
     let running = Running::start(settings, folder, data_dir).await?;
     for Failure { message, hint, .. } in unusable {
         tracing::warn!(problem = message, hint, "what the settings name cannot be used");

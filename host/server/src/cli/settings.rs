@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use mainworker_domain::limits::{LIMITS, Unit};
 use mainworker_domain::quantity::{format_bytes, format_ms};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Check or show the host's settings.
 #[derive(Debug, Subcommand)]
@@ -44,9 +44,8 @@ pub(super) fn settings(command: &SettingsCommand) -> Result<ExitCode, Failure> {
 }
 
 fn check(settings: &Settings) -> Result<ExitCode, Failure> {
-    // Where no folder is named, none need be there: a flag may name one.
-    let modules = settings.modules_dir.as_deref().unwrap_or(Path::new("."));
-    if let Some(failure) = settings.unusable(modules).into_iter().next() {
+    let (modules, is_named) = (settings.modules_dir(None), settings.modules_dir.is_some());
+    if let Some(failure) = settings.unusable(&modules, is_named).into_iter().next() {
         return Err(failure);
     }
     Access::of(&settings.server)?;

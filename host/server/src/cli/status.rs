@@ -52,6 +52,13 @@ fn card(task: &Task, now: Timestamp) -> String {
     row("tags", Some(task.tags.join(", ")));
     row("priority", Some(task.priority.to_string()));
     row("parent", task.parent.clone());
+    row(
+        "schedule",
+        task.schedule.as_ref().map(|name| match &task.occurrence {
+            Some(occurrence) => format!("{name}, for {occurrence}"),
+            None => name.clone(),
+        }),
+    );
     row("accepted", Some(time(&task.created_at)));
     row("not before", Some(&task.run_at).filter(|run_at| **run_at != task.created_at).map(|at| time(at)));
     row("expires", task.expires_at.as_deref().map(time));

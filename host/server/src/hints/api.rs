@@ -3,6 +3,7 @@
 use super::OPTIONS_EXAMPLE;
 use crate::access::Unauthenticated;
 use crate::api::problem::{ApiError, status_of};
+use crate::schedules::ScheduleRefused;
 use mainworker_domain::lifecycle::{Refusal, State};
 use mainworker_domain::rejection::JsonProblem;
 use mainworker_domain::task_options::OptionError;
@@ -77,6 +78,9 @@ pub fn of_api(error: &ApiError) -> Option<String> {
             "the log of the host says why".to_owned()
         }
         ApiError::NotTaken(failure) => return failure.hint.clone(),
+        ApiError::Schedule { refused, .. } => return of_schedule(refused),
+        ApiError::ScheduleName { .. } => "such as `nightly-report`".to_owned(),
+        ApiError::RunRefused { .. } => "wait until that one has ended, or cancel it first".to_owned(),
         ApiError::UnknownTask { .. } => {
             "`mainworker list` lists tasks; those of other sources need the role `read`".to_owned()
         }
@@ -104,5 +108,36 @@ pub fn of_api(error: &ApiError) -> Option<String> {
         }
         ApiError::Host(_) => "this is a defect of the host: please report it with its log".to_owned(),
         ApiError::OfBatch { problem, .. } => return of_api(problem),
+    })
+}
+
+/// For what is not done with a schedule.
+fn of_schedule(refused: &ScheduleRefused) -> Option<String> {
+    Some(match refused {
+        ScheduleRefused::Unknown { nearest, .. } if !nearest.is_empty() => {
+            format!("did you mean `{}`?", nearest.join("` or `"))
+        }
+        ScheduleRefused::Unknown { .. } => "`mainworker schedule list` lists them".to_owned(),
+        ScheduleRefused::Invalid { error, .. } if !error.nearest.is_empty() => {
+            format!("did you mean `{}`?", error.nearest.join("` or `"))
+        }
+        ScheduleRefused::Invalid { .. } => "`/openapi.json` describes a definition".to_owned(),
+        ScheduleRefused::NotTaken { failure, .. } if status_of(&failure.code).is_server_error() => {
+            "the log of the host says why".to_owned()
+        }
+        ScheduleRefused::NotTaken { failure, .. } => return failure.hint.clone(),
+        ScheduleRefused::AnotherSet { set: Some(set), .. } => {
+            format!("change it in the file of the set `{set}`, and apply that")
+        }
+        ScheduleRefused::AnotherSet { set: None, .. } => {
+            "delete it first, with `mainworker schedule delete NAME`; its tasks stay".to_owned()
+        }
+        ScheduleRefused::Changed { .. } => "look at the difference again, and apply it then".to_owned(),
+        ScheduleRefused::TooMany => "delete those that nobody needs".to_owned(),
+        ScheduleRefused::Backfill { .. } => {
+            r#"such a request is {"from": "2015-05-17T00:00:00Z", "to": "2015-05-18T00:00:00Z", "preview": true}"#.to_owned()
+        }
+        ScheduleRefused::Store(_) => "try again later".to_owned(),
+        ScheduleRefused::Host(_) => "this is a defect of the host: please report it with its log".to_owned(),
     })
 }

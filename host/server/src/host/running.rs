@@ -1,7 +1,7 @@
 //! How a host comes up and goes down.
 //!
 //! Up, in this order, and what fails ends it with nothing half-done: data folder and store (one host has it) → sealing key →
-//! attempts that a former host left behind are lost → sandbox → dispatch. Down: no more claims → running attempts end or are
+//! attempts that a former host left behind are lost → sandbox → dispatch → scheduler. Down: no more runs of schedules → no more claims → running attempts end or are
 //! interrupted → upkeep → store.
 
 use super::Host;
@@ -20,12 +20,15 @@ use crate::modules_folder::ModulesFolder;
 use crate::notify::{Notifier, notifier};
 use crate::readiness::Readiness;
 use crate::sandbox_runner::SandboxRunner;
+use crate::schedules::{Schedules, SchedulingHost};
 use crate::sealing::Sealer;
 use crate::settings::{RetentionSettings, Settings};
 use crate::system_random::SystemRandom;
+use jiff::tz::TimeZoneDatabase;
 use mainworker_domain::event::Event;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_queue::dispatch::{Dispatch, DispatchOptions, OnEvent, SystemClock};
+use mainworker_queue::scheduler::Scheduler;
 use mainworker_queue::sqlite::{OpenError, SqliteStore};
 use mainworker_queue::store::{Store, StoreError};
 use mainworker_queue::upkeep::{Upkeep, UpkeepOptions};
@@ -36,6 +39,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
+use tokio::sync::Mutex;
 use tokio::task::{self, JoinHandle};
 use tokio::time::sleep;
 
@@ -52,6 +56,7 @@ pub struct Running {
     /// The host.
     pub host: Arc<Host>,
     upkeep: Upkeep,
+    scheduler: Mutex<Option<Scheduler>>,
     log: Arc<HostLog>,
     last_used: JoinHandle<()>,
 }
@@ -103,7 +108,7 @@ impl Running {
             Arc::clone(&told),
         );
         let options = UpkeepOptions::new(retention(&settings.retention));
-        let upkeep = Upkeep::start(Arc::clone(&store), options, clock, told);
+        let upkeep = Upkeep::start(Arc::clone(&store), options, Arc::clone(&clock) as _, told);
         prepare_all(&runner, &modules);
         let host = Host {
             name,
@@ -118,13 +123,21 @@ impl Running {
             modules,
             readiness,
             access,
+            schedules: Schedules::new(TimeZoneDatabase::from_env()),
             intake,
             stopping: AtomicBool::new(false),
         };
         host.know_tokens().await.map_err(|error| store_failed(&error))?;
         let host = Arc::new(host);
         let last_used = tokio::spawn(keep_last_used(Arc::clone(&host)));
-        Ok(Self { host, upkeep, log, last_used })
+        let scheduler = Scheduler::start(
+            Arc::clone(&host.store),
+            Arc::new(SchedulingHost(Arc::clone(&host))),
+            host.schedules.zones.clone(),
+            clock,
+            Arc::clone(&host.schedules.wake),
+        );
+        Ok(Self { host, upkeep, scheduler: Mutex::new(Some(scheduler)), log, last_used })
     }
 
     /// Opens the store of a data folder that no host has, for what is done without one.
@@ -139,6 +152,10 @@ impl Running {
     /// queue, and the attempt does not count. Answers how many were.
     pub async fn drain(&self, grace: Duration) -> u64 {
         self.host.stopping.store(true, Ordering::Relaxed);
+        // What falls due from now on is the next host's: it is on time for a minute, and missed after that.
+        if let Some(scheduler) = self.scheduler.lock().await.take() {
+            scheduler.stop().await;
+        }
         self.host.dispatch.drain(grace).await;
         self.log.interrupted()
     }
@@ -146,7 +163,11 @@ impl Running {
     /// Closes the store, unless somebody still reads from it: then it is closed with the process, and the next host makes up
     /// for it. All that was answered is on the disk either way.
     pub async fn close(self) {
-        let Self { host, upkeep, last_used, .. } = self;
+        let Self { host, upkeep, scheduler, last_used, .. } = self;
+        // It has the host in hand, unless it was drained.
+        if let Some(scheduler) = scheduler.into_inner() {
+            scheduler.stop().await;
+        }
         last_used.abort();
         // It has the host in hand until it has ended.
         let _ = last_used.await;
@@ -191,7 +212,7 @@ fn told_of_events(
 
 /// The store in the data folder, and what seals configuration in it.
 async fn open_store(data_dir: &Path) -> Result<(Arc<SqliteStore>, Arc<Sealer>), Failure> {
-    let store = SqliteStore::open(data_dir, SystemTime::now().into()).map_err(|error| not_opened(&error))?;
+    let store = Running::open_store_alone(data_dir)?;
     // With the store in hand no other host makes a key at the same time.
     let kept = store.kept(CHECK_NAME).await.map_err(Failure::host)?;
     let sealer = Sealer::open(data_dir, kept.is_none())?;

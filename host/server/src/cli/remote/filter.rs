@@ -26,6 +26,9 @@ pub(in crate::cli) struct FilterArgs {
     /// With this tag
     #[arg(long, value_name = "TAG", help_heading = "Which tasks")]
     tag: Option<String>,
+    /// Runs of this schedule
+    #[arg(long, value_name = "SCHEDULE", help_heading = "Which tasks")]
+    schedule: Option<String>,
     /// Accepted at or after this time, or not longer ago
     #[arg(long, value_name = "TIME|DURATION", value_parser = ago, help_heading = "Which tasks")]
     from: Option<Moment>,
@@ -58,6 +61,7 @@ impl FilterArgs {
             source: self.source.clone(),
             label: self.label.clone(),
             tag: self.tag.clone(),
+            schedule: self.schedule.clone(),
             from: moment(self.from),
             to: moment(self.to),
             outcome: self.outcome.clone(),
