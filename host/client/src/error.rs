@@ -19,10 +19,10 @@ pub enum ClientError {
     /// A token that no HTTP header can carry. It is not shown.
     #[error("the token is empty or has characters other than visible ASCII, expected it as it was issued")]
     InvalidToken,
-    /// A task id or a job's name that would change the path it stands in.
+    /// An id or a name that would change the path it stands in.
     #[error("{what} is `{found}`, expected one as the host gave it")]
     InvalidName {
-        /// `the task id` or `the job`.
+        /// Such as `the task id` or `the job`.
         what: &'static str,
         /// As given.
         found: String,
