@@ -50,6 +50,7 @@
 mod cron;
 mod definition;
 mod definition_file;
+mod difference;
 mod error;
 mod occurrences;
 mod options;
@@ -61,6 +62,7 @@ mod zone;
 pub use cron::Cron;
 pub use definition::FIELDS;
 pub use definition_file::Definitions;
+pub use difference::{Difference, Said, differences, said};
 pub use error::{Place, ScheduleError};
 pub use occurrences::Occurrences;
 pub use options::{OPTIONS, ScheduledOptions};

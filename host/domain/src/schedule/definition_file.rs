@@ -16,9 +16,9 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 /// A key of the file, the field it becomes, and whether its value is a duration.
-type Key = (&'static str, &'static str, bool);
+pub(super) type Key = (&'static str, &'static str, bool);
 
-const KEYS: [Key; FIELDS.len()] = [
+pub(super) const KEYS: [Key; FIELDS.len()] = [
     ("job", "job", false),
     ("cron", "cron", false),
     ("run-every", "runEveryMs", true),
@@ -35,7 +35,7 @@ const KEYS: [Key; FIELDS.len()] = [
     ("options", "options", false),
     ("summary", "summary", false),
 ];
-const OPTION_KEYS: [Key; 8] = [
+pub(super) const OPTION_KEYS: [Key; 8] = [
     ("priority", "priority", false),
     ("timeout", "timeoutMs", true),
     ("label", "label", false),
@@ -96,6 +96,15 @@ impl Definitions {
         let spans = DeTable::parse(text).ok();
         let root = spans.as_ref().map(|root| (text, root.get_ref()));
         read(value, zones).map_err(|located| in_file(located.1, &located.0, root))
+    }
+
+    /// The place in a file of schedules that a JSON pointer into the definition of one of them means.
+    pub fn place(text: &str, name: &str, pointer: &str) -> Place {
+        let root = DeTable::parse(text).ok();
+        let mut path = ["schedule", name].map(str::to_owned).to_vec();
+        extend(&mut path, pointer);
+        let (path, line) = place(&path, root.as_ref().map(|root| (text, root.get_ref())));
+        Place::File { path, line }
     }
 }
 
@@ -206,7 +215,19 @@ fn has_null(value: &Value) -> bool {
 /// The error in the words of the file: its pointer goes below `path`, fields are keys again, and the line is looked up.
 fn in_file(mut error: ScheduleError, path: &[String], root: Option<(&str, &DeTable<'_>)>) -> ScheduleError {
     let mut path = path.to_vec();
-    let pointer = error.pointer().unwrap_or_default().to_owned();
+    extend(&mut path, error.pointer().unwrap_or_default());
+    for (key, field, _) in KEYS.iter().chain(&OPTION_KEYS).chain(&REFUSED_OPTION_KEYS) {
+        for text in [&mut error.found, &mut error.expected] {
+            *text = text.replace(&format!("`{field}`"), &format!("`{key}`"));
+        }
+    }
+    let (path, line) = place(&path, root);
+    error.place = Place::File { path, line };
+    error
+}
+
+/// Adds the keys that a pointer into a definition is in the file.
+fn extend(path: &mut Vec<String>, pointer: &str) {
     for (depth, segment) in pointer.split('/').skip(1).enumerate() {
         let segment = segment.replace("~1", "/").replace("~0", "~");
         let key = match (depth, path.last().map(String::as_str)) {
@@ -218,14 +239,6 @@ fn in_file(mut error: ScheduleError, path: &[String], root: Option<(&str, &DeTab
         };
         path.push(key.unwrap_or(segment));
     }
-    for (key, field, _) in KEYS.iter().chain(&OPTION_KEYS).chain(&REFUSED_OPTION_KEYS) {
-        for text in [&mut error.found, &mut error.expected] {
-            *text = text.replace(&format!("`{field}`"), &format!("`{key}`"));
-        }
-    }
-    let (path, line) = place(&path, root);
-    error.place = Place::File { path, line };
-    error
 }
 
 fn key_of(field: &str, keys: &[Key]) -> Option<String> {
