@@ -13,6 +13,7 @@ pub mod queue;
 pub mod remote;
 pub mod retry;
 pub mod run;
+pub mod schedule;
 pub mod serve;
 pub mod settings;
 pub mod stats;
@@ -65,6 +66,9 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Let attempts begin again
     Resume(pause::ResumeArgs),
+    /// See, change and trigger what a running host runs by itself
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     /// Make, list and revoke the tokens of a host
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -107,6 +111,7 @@ impl Cli {
             Command::Log(args) => log::log(&args),
             Command::Cancel(args) => cancel::cancel(&args),
             Command::Retry(args) => retry::retry(&args),
+            Command::Schedule(command) => schedule::schedule(&command),
             Command::Token(command) => token::token(&command),
             Command::Audit(args) => audit::audit(&args),
             Command::Pause(args) => pause::pause(&args),

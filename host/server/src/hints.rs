@@ -6,7 +6,11 @@ mod new;
 mod sample;
 
 pub use api::of_api;
-pub use client::{of_client, of_confirmation, of_left_task, of_tasks_out_of_reach, of_unsure_task};
+pub use client::{
+    of_client, of_confirmation, of_file_of_schedules, of_left_task, of_payload_to_put, of_schedule_in_file,
+    of_schedule_to_put, of_tasks_out_of_reach, of_unsure_run, of_unsure_schedule, of_unsure_schedules,
+    of_unsure_task,
+};
 pub use new::of_new;
 pub use sample::{
     of_missing_samples, of_nothing_to_check, of_output, of_pack_out, of_sample, of_samples_of_many,

@@ -164,7 +164,7 @@ fn unsure(error: ClientError, options: &TaskOptions) -> Failure {
 }
 
 /// Shows what the task says until it has ended, then its result.
-async fn wait(client: &Client, id: &str, job: &str, as_json: bool) -> Result<ExitCode, Failure> {
+pub(super) async fn wait(client: &Client, id: &str, job: &str, as_json: bool) -> Result<ExitCode, Failure> {
     terminal::note(&format!("task {id}"));
     let (said, shown) = unbounded_channel();
     // On a thread of its own: a reader that does not read must not keep anybody from interrupting.

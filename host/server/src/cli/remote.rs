@@ -139,7 +139,7 @@ fn exit_of(problem: &Problem) -> ExitCode {
         | "unique_conflict"
         | "rate_limited"
         | "queue_full" => ExitCode::EnvelopeRejected,
-        "bad_filter" | "token_invalid" => ExitCode::Usage,
+        "bad_filter" | "token_invalid" | "schedule_invalid" | "backfill_invalid" => ExitCode::Usage,
         "module_unavailable" | "module_refused" => ExitCode::Refused,
         "stopping" | "store_unavailable" | "timeout" => ExitCode::Unreachable,
         _ => ExitCode::NotCompleted,
@@ -166,6 +166,11 @@ mod tests {
             ("not_cancellable", None, ExitCode::NotCompleted),
             ("something_new", None, ExitCode::NotCompleted),
             ("bad_filter", None, ExitCode::Usage),
+            ("schedule_invalid", Some("/schedules/x/cron"), ExitCode::Usage),
+            ("backfill_invalid", Some("/from"), ExitCode::Usage),
+            ("schedule_changed", None, ExitCode::NotCompleted),
+            ("schedule_of_another_set", None, ExitCode::NotCompleted),
+            ("unknown_schedule", None, ExitCode::NotCompleted),
             ("stopping", None, ExitCode::Unreachable),
         ] {
             assert_eq!(exit_of(&problem(code, pointer)), exit, "{code}");

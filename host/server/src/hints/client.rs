@@ -2,6 +2,7 @@
 
 use mainworker_client::ClientError;
 use mainworker_client::wire::Problem;
+use mainworker_domain::schedule::ScheduleError;
 
 const WHICH_HOST: &str =
     "`mainworker serve` starts one here; `--host URL` or `MAINWORKER_HOST` names another";
@@ -17,6 +18,9 @@ pub fn of_client(error: &ClientError) -> Option<String> {
         }
         ClientError::InvalidName { what: "the task id", .. } => {
             "`mainworker list` shows the ids of tasks".to_owned()
+        }
+        ClientError::InvalidName { what: "the schedule", .. } => {
+            "`mainworker schedule list` lists the schedules".to_owned()
         }
         ClientError::InvalidName { .. } => "`mainworker jobs` lists the jobs".to_owned(),
         ClientError::Authorities { .. } => {
@@ -47,6 +51,10 @@ pub fn of_client(error: &ClientError) -> Option<String> {
 
 /// The host knows best. Where it says nothing, or what only a program can do, there may be a command.
 fn of_problem(problem: &Problem) -> Option<String> {
+    // What was seen is the command's own affair, so it knows better.
+    if problem.code == "schedule_changed" {
+        return Some("run the command again: it shows the difference to what there is now".to_owned());
+    }
     if let Some(hint) = problem.hint.as_ref().filter(|hint| !hint.contains("`GET /")) {
         return Some(hint.clone());
     }
@@ -55,6 +63,16 @@ fn of_problem(problem: &Problem) -> Option<String> {
         "unknown_task" => "`mainworker list` lists tasks; those that ended long ago are deleted",
         "not_cancellable" => "it has ended already; `mainworker status ID` says how",
         "not_retryable" => "`mainworker status ID` says how it stands",
+        "unknown_schedule" => "`mainworker schedule list` lists the schedules",
+        "schedule_of_another_set" => {
+            "change it in the file of its set, and `mainworker schedule apply FILE`; `mainworker schedule list --json` says which set that is"
+        }
+        "schedule_invalid" => {
+            "`mainworker schedule apply --help` shows a file, `schedule put --help` the flags"
+        }
+        "backfill_invalid" => {
+            "`--from` is before `--to`, which is at most now: `mainworker schedule backfill --help`"
+        }
         "configuration_gone" => "send a new task with its configuration",
         "queue_full" | "rate_limited" | "stopping" | "store_unavailable" => "try again later",
         _ => return problem.hint.clone(),
@@ -70,6 +88,47 @@ pub fn of_unsure_task(key: &str) -> String {
 /// For a task that goes on without anybody who waits for it.
 pub fn of_left_task(id: &str) -> String {
     format!("the task goes on: `mainworker log -f {id}` follows it, `mainworker cancel {id}` stops it")
+}
+
+/// For a file that cannot be read.
+pub fn of_file_of_schedules() -> String {
+    "name a file, or `-` for standard input".to_owned()
+}
+
+/// For a file of schedules that cannot be meant.
+pub fn of_schedule_in_file(error: &ScheduleError) -> String {
+    nearest(error)
+        .unwrap_or_else(|| "mend it there; `mainworker schedule apply --help` shows a file".to_owned())
+}
+
+/// For one definition that cannot be meant.
+pub fn of_schedule_to_put(error: &ScheduleError) -> String {
+    nearest(error).unwrap_or_else(|| "`mainworker schedule put --help` says what it takes".to_owned())
+}
+
+fn nearest(error: &ScheduleError) -> Option<String> {
+    let names = error.nearest.join("` or `");
+    (!names.is_empty()).then(|| format!("did you mean `{names}`?"))
+}
+
+/// For a payload that is no JSON.
+pub fn of_payload_to_put() -> String {
+    r#"such as `--payload '{"files": ["*.log"]}'` or `--payload @payload.json`"#.to_owned()
+}
+
+/// For schedules that may have been applied, though no answer said so.
+pub fn of_unsure_schedules() -> String {
+    "run the command again: it shows what is left to do".to_owned()
+}
+
+/// For a schedule that may be gone, though no answer said so.
+pub fn of_unsure_schedule(name: &str) -> String {
+    format!("`mainworker schedule show {name}` says whether it is there")
+}
+
+/// For a run that may have been brought about, though no answer said so.
+pub fn of_unsure_run(name: &str) -> String {
+    format!("`mainworker list --schedule {name} --limit 1` shows its newest task")
 }
 
 /// For many tasks that nobody confirmed.
