@@ -107,6 +107,15 @@ pub const PRIORITY_MAX: u8 = 9;
 pub const PRIORITY_STEP_MS: i64 = 60_000;
 /// Attempts at a task that a manifest may ask for.
 pub const ATTEMPTS_MAX: u32 = 100;
+/// Tasks of one rate. A host takes some ten thousand a second; more is no limit.
+pub const RATE_TASKS_MAX: u64 = 1_000_000;
+/// Milliseconds of one rate at the least: whoever is refused is told in whole seconds when to come again.
+pub const RATE_PER_MS_MIN: u64 = SECOND;
+/// Milliseconds of one rate at the most: a day. What was taken is known to the running host alone, and a longer time is for a
+/// schedule.
+pub const RATE_PER_MS_MAX: u64 = 24 * HOUR;
+/// Characters of a JSON pointer in a manifest. Ten names of twenty characters.
+pub const POINTER_CHARS_MAX: usize = 200;
 /// Losses after which a task runs alone on its host. One may be chance, two of the same task hardly are; alone, the next
 /// takes no other task with it and shows whose fault it was.
 pub const LOSSES_UNTIL_ALONE: u32 = 2;

@@ -8,7 +8,7 @@ mod grants;
 mod policy;
 
 pub use grants::{Access, Destination, FileGrant, Grants, HttpGrant, KeyGrant, Place};
-pub use policy::{Retry, RevisionChoice, Run};
+pub use policy::{KeyRule, Retry, RevisionChoice, Run};
 
 use crate::job_name::JobName;
 use crate::limits::{CONFIGURATION_KEYS_MAX, LimitValues, MANIFEST_ENTRIES_MAX};

@@ -103,9 +103,9 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
-/// The path of `key` in the table at `path`. Keys with dots are quoted, as TOML would have them.
+/// The path of `key` in the table at `path`. Keys with dots and the like are quoted, as TOML would have them.
 pub(crate) fn path_below(path: &str, key: &str) -> String {
-    let key = if key.contains(['.', ' ', '"']) { format!("{key:?}") } else { key.to_owned() };
+    let key = if key.contains(['.', ' ', '"', ':']) { format!("{key:?}") } else { key.to_owned() };
     if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 

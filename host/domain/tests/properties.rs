@@ -51,6 +51,10 @@ fn manifest() -> impl Strategy<Value = Manifest> {
         (prop::collection::btree_map(name, (any::<bool>(), any::<bool>()), 0..3), http_grants()),
         (prop::option::of(1..1024u64), prop::option::of(1..86_400_000u64)),
         (1..100u32, 1..10_000u64, any::<bool>(), prop::option::of(1..9u32)),
+        (
+            prop::option::of(("(/[a-z0-9 ]{0,5}(~0|~1)?){0,3}", prop::option::of(1..9u32))),
+            prop::option::of((1..=1_000_000u64, 1_000..=86_400_000u64)),
+        ),
     )
         .prop_map(
             |(
@@ -60,6 +64,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 (mounts, http),
                 (memory, wall),
                 (attempts, base, newest, concurrency),
+                (key, rate),
             )| {
                 let mut value = json!({
                     "job": { "name": job, "version": format!("1.{minor}.0"), "summary": summary },
@@ -110,6 +115,16 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 }
                 if let Some(concurrency) = concurrency {
                     value["run"]["max-concurrency"] = json!(concurrency);
+                }
+                if let Some((pointer, running_max)) = key {
+                    value["run"]["concurrency-key"] = json!(pointer);
+                    let running_max = running_max.filter(|&most| concurrency.is_none_or(|all| most <= all));
+                    if let Some(running_max) = running_max {
+                        value["run"]["max-concurrency-per-key"] = json!(running_max);
+                    }
+                }
+                if let Some((tasks, per)) = rate {
+                    value["run"]["rate-limit"] = json!({ "tasks": tasks, "per": format!("{per}ms") });
                 }
                 Manifest::from_json(&value).expect("the strategy writes valid manifests")
             },
