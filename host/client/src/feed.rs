@@ -152,22 +152,23 @@ impl Feed {
         // A stream that was there is given the time of a restart; one that never was, the tries of any request.
         let tries_left = self.was_open || self.failures + 1 < options.retry.max_attempts;
         let again = tries_left && may_change(&tried, Repeat::Harmless);
-        if again {
-            self.wait_after(&tried);
-            if self.away_ms < self.client.options().reconnect_ms_max {
-                return Ok(());
-            }
+        if again && self.wait_after(&tried) && self.away_ms < self.client.options().reconnect_ms_max {
+            return Ok(());
         }
         self.waiting = None;
         Err(self.failed(tried))
     }
 
-    fn wait_after(&mut self, tried: &Result<Answer, Trouble>) {
+    /// Begins to wait for the next try, if that is not too long.
+    fn wait_after(&mut self, tried: &Result<Answer, Trouble>) -> bool {
         self.failures = self.failures.saturating_add(1);
         let options = self.client.options();
-        let wait_ms = pause_ms(options, tried, self.failures, (options.chance.jitter)());
+        let Some(wait_ms) = pause_ms(options, tried, self.failures, (options.chance.jitter)()) else {
+            return false;
+        };
         self.away_ms = self.away_ms.saturating_add(wait_ms);
         self.waiting = Some((options.chance.wait)(wait_ms));
+        true
     }
 
     fn failed(&self, tried: Result<Answer, Trouble>) -> ClientError {

@@ -26,7 +26,7 @@ pub struct ClientOptions {
     pub retry: Retry,
     /// Milliseconds after which no further try of one request begins, waits included.
     pub retry_ms_max: u64,
-    /// Milliseconds of a `Retry-After` that is obeyed in full; of a longer one only so much is waited.
+    /// Milliseconds of a `Retry-After` that are waited. What asks for longer is the answer: it is not tried again.
     pub retry_after_ms_max: u64,
     /// Milliseconds without a byte after which a stream is taken for dead. The host sends a comment more often than that.
     pub stream_idle_ms: u64,

@@ -43,24 +43,24 @@ impl<'a> Retries<'a> {
         if self.tries >= self.options.retry.max_attempts || !may_change(tried, self.repeat) {
             return None;
         }
-        let wait_ms = pause_ms(self.options, tried, self.tries, jitter);
+        let wait_ms = pause_ms(self.options, tried, self.tries, jitter)?;
         self.spent_ms = self.spent_ms.saturating_add(wait_ms);
         (self.spent_ms < self.options.retry_ms_max).then_some(wait_ms)
     }
 }
 
-/// Milliseconds to wait after `failures` in a row: as long as the host asks for, if it does.
+/// Milliseconds to wait after `failures` in a row: as long as the host asks for, if it does. None if it asks for longer than
+/// anybody waits: before that it would say the same.
 pub(crate) fn pause_ms(
     options: &ClientOptions,
     tried: &Result<Answer, Trouble>,
     failures: u32,
     jitter: Jitter,
-) -> u64 {
+) -> Option<u64> {
     match tried.as_ref().ok().and_then(retry_after_ms) {
-        Some(asked_ms) => {
-            wait_asked_ms(&options.retry, asked_ms.min(options.retry_after_ms_max), failures, jitter)
-        }
-        None => backoff_ms(&options.retry, failures, jitter),
+        Some(asked_ms) if asked_ms > options.retry_after_ms_max => None,
+        Some(asked_ms) => Some(wait_asked_ms(&options.retry, asked_ms, failures, jitter)),
+        None => Some(backoff_ms(&options.retry, failures, jitter)),
     }
 }
 
@@ -161,8 +161,10 @@ mod tests {
             Retries::new(&options, Repeat::Harmless).wait_ms(&answered(429, Some(retry_after)), 0, HALF)
         };
         assert_eq!(wait("2"), Some(2_050), "never less than asked for");
-        assert_eq!(wait("86400"), Some(30_050));
-        assert_eq!(wait("18446744073709551615"), Some(30_050));
+        assert_eq!(wait("30"), Some(30_050));
+        for long in ["31", "86400", "18446744073709551615"] {
+            assert_eq!(wait(long), None, "it is not asked earlier than it says");
+        }
         for odd in ["0", "-1", "Wed, 21 Oct 2026 07:28:00 GMT", "soon"] {
             assert_eq!(wait(odd), Some(50), "{odd}");
         }

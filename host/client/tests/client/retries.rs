@@ -1,6 +1,6 @@
 //! When a request is made again, and when it must not be.
 
-use crate::scripted::{Script, Scripted, json, problem, problem_after};
+use crate::scripted::{Script, Scripted, json, problem, problem_after, stream_of};
 use mainworker_client::wire::{BulkRequest, TaskFilter};
 use mainworker_client::{Client, ClientError};
 use mainworker_domain::manifest::Retry;
@@ -67,11 +67,37 @@ async fn a_host_that_stops_is_asked_again_and_then_told_of() {
 
 #[tokio::test]
 async fn a_wait_beyond_the_time_for_all_tries_is_not_begun() {
-    let busy = || problem_after(429, "rate_limited", "slowly", Some("86400"));
+    let busy = || problem_after(429, "rate_limited", "slowly", Some("25"));
     let host = Scripted::host([busy(), busy(), busy(), busy()]).await;
     let error = host.client().stats().await.unwrap_err();
     assert_eq!(error.problem().map(|problem| problem.status), Some(429));
-    assert_eq!(host.waits(), [30_050], "of the day that was asked for; a second time is over a minute");
+    assert_eq!(
+        (host.lines().len(), host.waits()),
+        (3, vec![25_050, 25_050]),
+        "a third time is over a minute"
+    );
+}
+
+/// Before that it would be told the same.
+#[tokio::test]
+async fn a_wait_that_is_too_long_is_told_at_once() {
+    let busy = || problem_after(429, "rate_limited", "not before tomorrow", Some("86400"));
+    let host = Scripted::host([busy(), accepted()]).await;
+    let error = host.client().enqueue(&envelope(), &TaskOptions::default()).await.unwrap_err();
+    assert_eq!(error.to_string(), "rate_limited: not before tomorrow");
+    assert!(!error.may_be_done(), "{error}");
+    assert_eq!((host.lines().len(), host.waits()), (1, vec![]));
+
+    let host = Scripted::host([busy(), stream_of("event: end\ndata: {}\n\n")]).await;
+    host.client().events(None, None).next().await.unwrap_err();
+    assert_eq!((host.lines().len(), host.waits()), (1, vec![]), "nor a stream");
+}
+
+#[tokio::test]
+async fn what_never_passes_is_not_sent_again() {
+    let host = Scripted::host([problem(413, "too_large", "send less"), accepted()]).await;
+    host.client().enqueue(&envelope(), &TaskOptions::default()).await.unwrap_err();
+    assert_eq!(host.lines().len(), 1);
 }
 
 #[tokio::test]
