@@ -162,6 +162,11 @@ impl Schedule {
     }
 }
 
+/// A job can go on without a task; whoever reads its log should see that it did.
+fn not_taken(job: &str, problem: &str) -> String {
+    format!("a task of `{job}` is not taken: {problem}")
+}
+
 enum Refused {
     Denied(Box<Denial>),
     Rejected(String),
@@ -185,6 +190,7 @@ impl schedule::Host for State {
             unique_key,
             ..TaskOptions::default()
         };
+        let target: String = job.chars().take(80).collect();
         Ok(self.schedule.ask(job, payload, options).map_err(|refused| match refused {
             Refused::Denied(denial) => {
                 self.log.write(Level::Warn, "host", &format!("{denial}\n{}", denial.remedy()));
@@ -192,8 +198,14 @@ impl schedule::Host for State {
                 self.schedule.control.add_denial(*denial);
                 schedule::Refusal::NotGranted(message)
             }
-            Refused::Rejected(message) => schedule::Refusal::Rejected(message),
-            Refused::OverLimit(message) => schedule::Refusal::OverLimit(message),
+            Refused::Rejected(message) => {
+                self.log.write(Level::Warn, "host", &not_taken(&target, &message));
+                schedule::Refusal::Rejected(message)
+            }
+            Refused::OverLimit(message) => {
+                self.log.write(Level::Warn, "host", &not_taken(&target, &message));
+                schedule::Refusal::OverLimit(message)
+            }
         }))
     }
 }
