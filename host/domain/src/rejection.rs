@@ -6,6 +6,7 @@
 use crate::lifecycle::State;
 use crate::limits::JSON_DEPTH_MAX;
 use crate::quantity::approximate_bytes;
+use crate::rate::{OverRate, RateProblem};
 use crate::task_id::TaskId;
 use crate::task_options::OptionError;
 
@@ -135,6 +136,9 @@ pub enum Rejection {
     /// Options beside the envelope that are not taken.
     #[error(transparent)]
     Options(#[from] OptionError),
+    /// More tasks than the job takes, or the source may ask for, in a time.
+    #[error(transparent)]
+    OverRate(#[from] OverRate),
     /// The idempotency key belongs to a task with other content.
     #[error(
         "the idempotency key `{key}` belongs to the task {task_id}, which has another content, expected the same"
@@ -234,6 +238,9 @@ impl Rejection {
             Self::SourceMismatch { .. } => "source_mismatch",
             Self::NotOfCredential { .. } => "source_not_allowed",
             Self::Options(error) => error.code(),
+            // Whoever is told `rate_limited` comes again later, and would for ever with what never passes.
+            Self::OverRate(OverRate { problem: RateProblem::Ever { .. }, .. }) => "too_large",
+            Self::OverRate(_) => "rate_limited",
             Self::IdempotencyConflict { .. } => "idempotency_conflict",
             Self::UniqueConflict { .. } => "unique_conflict",
             Self::QueueFull { .. } => "queue_full",
@@ -255,7 +262,16 @@ impl Rejection {
             Self::PayloadInvalid { .. }
             | Self::MissingConfiguration { .. }
             | Self::Options(OptionError::Invalid { .. }) => 422,
-            Self::QueueFull { .. } => 429,
+            Self::OverRate(OverRate { problem: RateProblem::Ever { .. }, .. }) => 413,
+            Self::OverRate(_) | Self::QueueFull { .. } => 429,
+        }
+    }
+
+    /// Seconds after which the same would pass, where that is known.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::OverRate(over) => over.problem.wait_seconds(),
+            _ => None,
         }
     }
 
@@ -273,7 +289,7 @@ impl Rejection {
             Self::Options(error) => Some(format!("/options/{}", escape_pointer(error.option()))),
             Self::IdempotencyConflict { .. } => Some("/options/idempotencyKey".to_owned()),
             Self::UniqueConflict { .. } => Some("/options/uniqueKey".to_owned()),
-            Self::QueueFull { .. } => None,
+            Self::OverRate(_) | Self::QueueFull { .. } => None,
             Self::MissingConfiguration { .. } => Some("/configuration".to_owned()),
         }
     }

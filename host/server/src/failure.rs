@@ -18,6 +18,8 @@ pub struct Failure {
     pub pointer: Option<String>,
     /// The command or key to try.
     pub hint: Option<String>,
+    /// Seconds after which the same would pass, where that is known.
+    pub retry_after_seconds: Option<u64>,
     /// How the program ends.
     pub exit: ExitCode,
     /// The outcome in a report.
@@ -32,6 +34,7 @@ impl Failure {
             message: message.to_string(),
             pointer: None,
             hint: Some(hint.into()),
+            retry_after_seconds: None,
             exit: ExitCode::Usage,
             outcome: Outcome::Refused,
         }
@@ -44,6 +47,7 @@ impl Failure {
             message: message.to_string(),
             pointer: None,
             hint: None,
+            retry_after_seconds: None,
             exit: ExitCode::NotCompleted,
             outcome: Outcome::HostError,
         }
@@ -66,6 +70,7 @@ impl Failure {
             message: message.to_string(),
             pointer: None,
             hint: Some(hint.into()),
+            retry_after_seconds: None,
             exit: ExitCode::Refused,
             outcome: Outcome::ModuleUnavailable,
         }
@@ -78,6 +83,7 @@ impl Failure {
             message: format!("`{file}` is refused: {refusal}"),
             pointer: None,
             hint: Some(hints::of_module(refusal)),
+            retry_after_seconds: None,
             exit: ExitCode::Refused,
             outcome: Outcome::Refused,
         }
@@ -91,6 +97,7 @@ impl From<Rejection> for Failure {
             message: rejection.to_string(),
             pointer: rejection.pointer(),
             hint: Some(hints::of_rejection(&rejection)),
+            retry_after_seconds: rejection.retry_after_seconds(),
             exit: ExitCode::EnvelopeRejected,
             outcome: Outcome::Rejected,
         }
@@ -104,6 +111,7 @@ impl From<GrantRefusal> for Failure {
             message: refusal.to_string(),
             pointer: None,
             hint: Some(hints::of_grant(&refusal)),
+            retry_after_seconds: None,
             exit: ExitCode::Refused,
             outcome: Outcome::Refused,
         }

@@ -24,6 +24,7 @@ use mainworker_domain::lifecycle::State;
 use mainworker_domain::limits::{Limit, Unit};
 use mainworker_domain::manifest::Access;
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach};
+use mainworker_domain::rate::{OverRate, RateOf, RateProblem};
 use mainworker_domain::rejection::{JsonProblem, Rejection};
 use mainworker_domain::table::{TableError, TableProblem};
 use mainworker_domain::task_options::OptionError;
@@ -88,6 +89,7 @@ pub fn of_rejection(rejection: &Rejection) -> String {
             format!("did you mean `{nearest}`?")
         }
         Rejection::Options(_) => OPTIONS_EXAMPLE.to_owned(),
+        Rejection::OverRate(over) => of_rate(over),
         Rejection::IdempotencyConflict { .. } => {
             "use a new key for new content; repeat a request as it was".to_owned()
         }
@@ -100,6 +102,22 @@ pub fn of_rejection(rejection: &Rejection) -> String {
         Rejection::QueueFull { .. } => {
             "try again later; `tasks-max` under `[queue]` in the settings is the bound".to_owned()
         }
+    }
+}
+
+fn of_rate(OverRate { of, problem, .. }: &OverRate) -> String {
+    let rate = match of {
+        RateOf::Job(job) => format!("`rate-limit` under `[run]` in the job.toml of `{job}`"),
+        RateOf::Source(source) if source.contains(':') => {
+            format!("`rate-limit` under `[sources.\"{source}\"]` in the settings")
+        }
+        RateOf::Source(source) => format!("`rate-limit` under `[sources.{source}]` in the settings"),
+    };
+    match problem {
+        RateProblem::Now { .. } => {
+            format!("wait as long as the header `Retry-After` says; {rate} is the rate")
+        }
+        RateProblem::Ever { at_once } => format!("send batches of at most {at_once}; {rate} is the rate"),
     }
 }
 

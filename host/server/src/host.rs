@@ -12,7 +12,7 @@ use crate::events::Events;
 use crate::failure::Failure;
 use crate::followers::Followers;
 use crate::hints;
-use crate::intake::{Asked, Named, Refused, TaskIntake, rejection};
+use crate::intake::{Asked, Named, Refused, Taken, TaskIntake, rejection};
 use crate::job_modules::JobModules;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
@@ -22,6 +22,7 @@ use mainworker_domain::access::TokenId;
 use mainworker_domain::event::Event;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Reason, State, Timestamp};
+use mainworker_domain::rejection::Rejection;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::dispatch::Dispatch;
 use mainworker_queue::sqlite::SqliteStore;
@@ -94,7 +95,8 @@ impl Host {
     /// The first that is not taken, or a store that cannot take any.
     pub async fn enqueue(&self, caller: &Caller, asked: Vec<Asked>) -> Result<Vec<Enqueued>, NotTaken> {
         let now = self.now();
-        let tasks = self.check(caller, asked, now).await.inspect_err(|not_taken| {
+        let checked = self.check(caller, asked, now).await.and_then(|taken| self.count(caller, taken));
+        let (tasks, named) = checked.inspect_err(|not_taken| {
             self.events.emit(Event::EnvelopeRejected {
                 code: not_taken.failure.code.clone(),
                 detail: not_taken.failure.message.clone(),
@@ -102,9 +104,10 @@ impl Host {
                 source: Some(caller.source.clone()),
             });
         })?;
-        let named: Vec<Named> = tasks.iter().map(Named::of).collect();
         let enqueue = Enqueue { tasks, now, open_max: self.tasks_max };
-        let enqueued = self.store.enqueue(enqueue).await.map_err(|error| match error {
+        let answer = self.store.enqueue(enqueue).await;
+        self.give_back(caller, &named, answer.as_deref().ok());
+        let enqueued = answer.map_err(|error| match error {
             EnqueueError::Refused { index, refusal } => {
                 let failure = match named.get(index) {
                     Some(task) => Failure::from(rejection(refusal, task, named.len() as u64)),
@@ -130,6 +133,28 @@ impl Host {
         Ok(enqueued)
     }
 
+    /// Counts tasks by the rates of their jobs and of whoever asks for them.
+    fn count(&self, caller: &Caller, taken: Vec<Taken>) -> Result<(Vec<NewTask>, Vec<Named>), NotTaken> {
+        let named: Vec<Named> = taken.iter().map(Named::of).collect();
+        let counted = self.intake.rates().take(&caller.source, named.iter().map(Named::rated));
+        counted.map_err(|(index, over)| NotTaken {
+            index,
+            job: named.get(index).map(|task| task.job.to_string()),
+            failure: Box::new(Failure::from(Rejection::from(over))),
+        })?;
+        Ok((taken.into_iter().map(|taken| taken.task).collect(), named))
+    }
+
+    /// Counts those no more that did not come to be: none has, if the store took nothing.
+    fn give_back(&self, caller: &Caller, named: &[Named], enqueued: Option<&[Enqueued]>) {
+        let came_to_be = |index: usize| {
+            let how = enqueued.and_then(|enqueued| enqueued.get(index)).map(|enqueued| enqueued.how);
+            matches!(how, Some(How::New | How::Replaced(_)))
+        };
+        let unused = named.iter().enumerate().filter(|(index, _)| !came_to_be(*index));
+        self.intake.rates().give_back(&caller.source, unused.map(|(_, task)| task.rated()));
+    }
+
     /// Tells of a task that is new.
     pub(crate) fn tell_enqueued(&self, id: TaskId, job: JobName, enqueued: &Enqueued, source: &str) {
         match enqueued.how {
@@ -148,7 +173,7 @@ impl Host {
         caller: &Caller,
         asked: Vec<Asked>,
         now: Timestamp,
-    ) -> Result<Vec<NewTask>, NotTaken> {
+    ) -> Result<Vec<Taken>, NotTaken> {
         let check = move |intake: &TaskIntake, caller: &Caller, first: usize, asked: &[Asked]| {
             let tasks = asked.iter().zip(first..).map(|(asked, index)| {
                 let taken = intake.take(caller, asked, now);

@@ -1,29 +1,36 @@
 //! The intake: what every envelope passes on its way to the store, whoever brings it.
 //!
-//! size, syntax, shape → options → job known → source → payload → configuration → sealed → a task for the store. The store
-//! adds the last checks: keys and room.
+//! size, syntax, shape → options → job known → source → payload → configuration → sealed → rates → a task for the store. The
+//! store adds the last checks: keys and room.
 
-use crate::access::Caller;
+use crate::access::{Caller, sha256};
+use crate::canonical::canonical;
 use crate::door::{Door, told_to_a_job};
+use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::rates::{Rated, Rates};
 use crate::sealing::Sealer;
 use mainworker_domain::access::SCHEDULER;
-use mainworker_domain::admission::Admitted;
 use mainworker_domain::audit::Actor;
 use mainworker_domain::catalog::Revision;
+use mainworker_domain::digest::Digest;
 use mainworker_domain::envelope::Envelope;
+use mainworker_domain::event::Event;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Timestamp, retry_policy};
-use mainworker_domain::limits::{Limit, LimitValues, Limits, TASK_DEPTH_MAX};
+use mainworker_domain::limits::{KEY_CHARS_MAX, Limit, LimitValues, Limits, TASK_DEPTH_MAX};
+use mainworker_domain::manifest::KeyRule;
+use mainworker_domain::outcome::Outcome;
+use mainworker_domain::rate::RateLimit;
 use mainworker_domain::rejection::Rejection;
 use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::TaskOptions;
-use mainworker_queue::verbs::enqueue::{EnqueueRefusal, Idempotency, NewTask, Unique};
+use mainworker_queue::dispatch::OnEvent;
+use mainworker_queue::verbs::enqueue::{ConcurrencyKey, EnqueueRefusal, Idempotency, NewTask, Unique};
 use mainworker_sandbox::capabilities::schedule::{AskedTask, Intake};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
-use serde_json::value::RawValue;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
@@ -48,12 +55,22 @@ pub struct Refused {
     pub failure: Box<Failure>,
 }
 
+/// A task that passed every check but those of rates and of the store.
+#[derive(Debug)]
+pub struct Taken {
+    /// The task.
+    pub task: NewTask,
+    /// The rate of its job, if it has one.
+    pub rate_limit: Option<RateLimit>,
+}
+
 /// Makes tasks of envelopes.
 #[derive(Debug)]
 pub struct TaskIntake {
     door: Door,
     sealer: Arc<Sealer>,
     ceilings: LimitValues,
+    rates: Rates,
 }
 
 /// What a task is made of, once its envelope has passed the door.
@@ -68,8 +85,13 @@ struct Draft<'a> {
 
 impl TaskIntake {
     /// The intake behind `door`. `ceilings` are the host's, for what an attempt may take.
-    pub fn new(door: Door, sealer: Arc<Sealer>, ceilings: LimitValues) -> Self {
-        Self { door, sealer, ceilings }
+    pub fn new(door: Door, sealer: Arc<Sealer>, ceilings: LimitValues, rates: Rates) -> Self {
+        Self { door, sealer, ceilings, rates }
+    }
+
+    /// How often tasks are asked for. Whoever hands tasks to the store for somebody who asked counts them here before.
+    pub fn rates(&self) -> &Rates {
+        &self.rates
     }
 
     /// The door.
@@ -81,7 +103,7 @@ impl TaskIntake {
     ///
     /// # Errors
     /// The first check that fails.
-    pub fn take(&self, caller: &Caller, asked: &Asked, now: Timestamp) -> Result<NewTask, Refused> {
+    pub fn take(&self, caller: &Caller, asked: &Asked, now: Timestamp) -> Result<Taken, Refused> {
         let envelope = Envelope::parse(asked.envelope.as_bytes());
         let envelope =
             envelope.map_err(|rejection| Refused { job: None, failure: Box::new(rejection.into()) })?;
@@ -96,7 +118,7 @@ impl TaskIntake {
         envelope: Envelope,
         asked: &Asked,
         now: Timestamp,
-    ) -> Result<NewTask, Failure> {
+    ) -> Result<Taken, Failure> {
         asked.options.check(now).map_err(Rejection::Options)?;
         let fingerprint = asked.options.idempotency_key.is_some().then(|| {
             let (job, source) = (envelope.job_name(), envelope.source());
@@ -131,7 +153,8 @@ impl TaskIntake {
             options: &asked.options,
             fingerprint,
         };
-        Ok(NewTask { configuration, by: Some(caller.actor.clone()), ..self.task(draft, now) })
+        let task = NewTask { configuration, by: Some(caller.actor.clone()), ..self.task(draft, now) };
+        Ok(Taken { task, rate_limit: revision.manifest().run.rate_limit })
     }
 
     /// A task for a run of a schedule: its source is the scheduler, whoever brings it about.
@@ -168,11 +191,13 @@ impl TaskIntake {
         let memory_bytes_max = Limits::effective(&manifest.limits, &self.ceilings)
             .map_or_else(|over| over.ceiling, |limits| limits.get(Limit::Memory));
         let idempotency = options.idempotency_key.clone().zip(fingerprint);
+        let concurrency_key = manifest.run.concurrency_key.as_ref();
         NewTask {
             id,
             job: manifest.job.name.clone(),
             source: source.to_owned(),
             revision: revision.digest(),
+            concurrency_key: concurrency_key.and_then(|rule| concurrency_key_of(rule, &payload)),
             payload,
             configuration: None,
             priority: options.priority.unwrap_or(0),
@@ -189,7 +214,6 @@ impl TaskIntake {
             parent: None,
             depth: 0,
             by: None,
-            concurrency_key: None,
         }
     }
 
@@ -208,49 +232,47 @@ impl TaskIntake {
     }
 }
 
-/// JSON with its fields sorted and without white space. Numbers stay as they are written: two that no double tells apart are
-/// two. The syntax was checked, and how deep it goes.
-fn canonical(json: &str) -> String {
-    let json = json.trim();
-    let joined = |parts: Vec<String>| parts.join(",");
-    match json.as_bytes().first() {
-        Some(b'{') => serde_json::from_str::<BTreeMap<String, &RawValue>>(json).map(|fields| {
-            let fields =
-                fields.iter().map(|(name, value)| format!("{}:{}", json!(name), canonical(value.get())));
-            format!("{{{}}}", joined(fields.collect()))
-        }),
-        Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(json).map(|values| {
-            format!("[{}]", joined(values.iter().map(|value| canonical(value.get())).collect()))
-        }),
-        Some(b'"') => serde_json::from_str::<String>(json).map(|text| json!(text).to_string()),
-        _ => return json.to_owned(),
-    }
-    .unwrap_or_else(|_| json.to_owned())
+/// What tasks of one key have in common: the value in the payload as JSON, so that the text `1` and the number are two, or its
+/// hash if that is long. None where there is no value.
+fn concurrency_key_of(rule: &KeyRule, payload: &str) -> Option<ConcurrencyKey> {
+    let value = rule.pointer.find(payload).filter(|value| *value != "null")?;
+    let key = canonical(value);
+    let is_short = key.chars().nth(KEY_CHARS_MAX).is_none();
+    // No JSON begins as a hash does.
+    let key = if is_short { key } else { Digest::from_sha256(sha256(&key)).to_string() };
+    Some(ConcurrencyKey { key, running_max: rule.running_max })
 }
 
 /// The tasks that one attempt asks for: they pass the door when they are asked for, and become tasks of the store if the
 /// attempt completes.
-#[derive(Debug)]
 pub struct AttemptIntake {
     intake: Arc<TaskIntake>,
     /// How many tasks are above those that it asks for.
     depth: u32,
-    /// By task id: the revision that was pinned at the call.
-    taken: Mutex<HashMap<String, Arc<Revision>>>,
+    told: OnEvent,
+    asked: Mutex<AskedSoFar>,
+}
+
+#[derive(Default)]
+struct AskedSoFar {
+    /// By task id: the revision that was pinned at the call, and who asks.
+    taken: HashMap<String, (Arc<Revision>, String)>,
+    /// The codes of what was not taken, with the job that was asked for.
+    refused: HashSet<(String, Option<String>)>,
 }
 
 impl AttemptIntake {
-    /// Of one attempt at a task that so many tasks are above of.
-    pub fn new(intake: Arc<TaskIntake>, depth: u32) -> Self {
-        Self { intake, depth: depth.saturating_add(1), taken: Mutex::default() }
+    /// Of one attempt at a task that so many tasks are above of. What is not taken is an event.
+    pub fn new(intake: Arc<TaskIntake>, depth: u32, told: OnEvent) -> Self {
+        Self { intake, depth: depth.saturating_add(1), told, asked: Mutex::default() }
     }
 
     /// The tasks that the attempt asked for, for the store.
     pub fn tasks(&self, asked: Vec<AskedTask>, parent: TaskId, now: Timestamp) -> Vec<NewTask> {
-        let taken = self.taken();
+        let taken = &self.asked().taken;
         let nothing = SecretString::from("{}");
         let tasks = asked.into_iter().filter_map(|AskedTask { task_id, job, source, payload, options }| {
-            let (revision, id) = (taken.get(&task_id)?, TaskId::parse(&task_id)?);
+            let ((revision, _), id) = (taken.get(&task_id)?, TaskId::parse(&task_id)?);
             let fingerprint = options
                 .idempotency_key
                 .is_some()
@@ -261,28 +283,72 @@ impl AttemptIntake {
         tasks.collect()
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashMap<String, Arc<Revision>>> {
-        // Entries are put in whole.
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Counts nothing of what was asked for: the attempt did not complete, so none of it comes to be.
+    pub fn give_back(&self) {
+        for (_, (revision, source)) in self.asked().taken.drain() {
+            self.intake.rates.give_back(&source, [rated(&revision)].into_iter());
+        }
     }
+
+    fn pass(&self, envelope: Result<Envelope, Rejection>) -> Result<(Arc<Revision>, String), Failure> {
+        if self.depth > TASK_DEPTH_MAX {
+            let problem = format!(
+                "{} tasks are above this one, each of which asked for the next; expected at most {TASK_DEPTH_MAX}",
+                self.depth
+            );
+            return Err(Failure {
+                code: "task_depth".to_owned(),
+                exit: ExitCode::EnvelopeRejected,
+                outcome: Outcome::Rejected,
+                ..Failure::host(problem)
+            });
+        }
+        let door = self.intake.door();
+        let admitted = door.admit(door.find(envelope?)?)?;
+        let (revision, source) = (Arc::clone(admitted.revision()), admitted.source().to_owned());
+        let counted = self.intake.rates.take(&source, [rated(&revision)].into_iter());
+        counted.map_err(|(_, over)| Rejection::from(over))?;
+        Ok((revision, source))
+    }
+
+    /// Tells what is not taken, once of each kind: a job can ask without end.
+    fn tell(&self, failure: &Failure, job: Option<String>, source: Option<String>) {
+        if self.asked().refused.insert((failure.code.clone(), job.clone())) {
+            let (code, detail) = (failure.code.clone(), failure.message.clone());
+            (self.told)(Event::EnvelopeRejected { code, detail, job, source });
+        }
+    }
+
+    fn asked(&self) -> MutexGuard<'_, AskedSoFar> {
+        // Entries are put in whole.
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn rated(revision: &Revision) -> Rated<'_> {
+    let manifest = revision.manifest();
+    Rated { job: &manifest.job.name, limit: manifest.run.rate_limit }
 }
 
 impl Intake for AttemptIntake {
     fn admit(&self, envelope: &[u8]) -> Result<String, String> {
-        if self.depth > TASK_DEPTH_MAX {
-            return Err(format!(
-                "task_depth: {} tasks are above this one, each of which asked for the next; expected at most {TASK_DEPTH_MAX}",
-                self.depth
-            ));
-        }
-        let pass = || -> Result<Admitted, Failure> {
-            let door = self.intake.door();
-            door.admit(door.find(Envelope::parse(envelope)?)?)
-        };
-        let admitted = pass().map_err(told_to_a_job)?;
+        let envelope = Envelope::parse(envelope);
+        let shortened = |text: &str| text.chars().take(JOB_CHARS_MAX).collect::<String>();
+        let job = envelope.as_ref().ok().map(|envelope| shortened(envelope.job_name()));
+        let source = envelope.as_ref().ok().map(|envelope| shortened(envelope.source()));
+        let taken = self.pass(envelope).map_err(|failure| {
+            self.tell(&failure, job, source);
+            told_to_a_job(failure)
+        })?;
         let id = TaskId::from_uuid(Uuid::now_v7()).to_string();
-        self.taken().insert(id.clone(), Arc::clone(admitted.revision()));
+        self.asked().taken.insert(id.clone(), taken);
         Ok(id)
+    }
+}
+
+impl fmt::Debug for AttemptIntake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AttemptIntake").field("depth", &self.depth).finish_non_exhaustive()
     }
 }
 
@@ -293,19 +359,27 @@ pub struct Named {
     pub id: TaskId,
     /// The job.
     pub job: JobName,
+    rate_limit: Option<RateLimit>,
     idempotency_key: Option<String>,
     unique_key: Option<String>,
 }
 
 impl Named {
     /// Of a task that goes to the store.
-    pub fn of(task: &NewTask) -> Self {
+    pub fn of(taken: &Taken) -> Self {
+        let Taken { task, rate_limit } = taken;
         Self {
             id: task.id,
             job: task.job.clone(),
+            rate_limit: *rate_limit,
             idempotency_key: task.idempotency.as_ref().map(|idempotency| idempotency.key.clone()),
             unique_key: task.unique.as_ref().map(|unique| unique.key.clone()),
         }
+    }
+
+    /// What counts of it.
+    pub fn rated(&self) -> Rated<'_> {
+        Rated { job: &self.job, limit: self.rate_limit }
     }
 }
 
@@ -327,23 +401,46 @@ pub fn rejection(refusal: EnqueueRefusal, task: &Named, asked: u64) -> Rejection
 
 #[cfg(test)]
 mod tests {
-    use super::canonical;
+    use super::*;
+    use mainworker_domain::payload_pointer::PayloadPointer;
+
+    fn key(pointer: &str, payload: &str) -> Option<String> {
+        let rule = KeyRule { pointer: PayloadPointer::parse(pointer).unwrap(), running_max: 3 };
+        concurrency_key_of(&rule, payload).map(|ConcurrencyKey { key, running_max }| {
+            assert_eq!(running_max, 3);
+            key
+        })
+    }
 
     #[test]
-    fn layout_and_order_do_not_count_and_each_digit_does() {
-        let same = [
-            "{\"b\": [1, {\"d\":null,\"c\":\"\\u00e4\"}], \"a\":true}",
-            "{\"a\":true,\"b\":[1,{\"c\":\"ä\",\"d\":null}]}",
-        ];
-        assert_eq!(canonical(same[0]), same[1]);
-        assert_eq!(canonical(same[1]), same[1]);
-        for (one, other) in [
-            ("{\"n\":18446744073709551616}", "{\"n\":18446744073709551617}"),
-            ("[0.1]", "[0.10000000000000000001]"),
-            ("[\"1\"]", "[1]"),
-            ("{}", "[]"),
-        ] {
-            assert_ne!(canonical(one), canonical(other));
-        }
+    fn equal_values_are_one_key_and_others_are_others() {
+        let of = |value: &str| key("/account", &format!("{{\"account\": {value} , \"n\": 1}}"));
+        assert_eq!(of("\"acme\""), Some("\"acme\"".to_owned()));
+        assert_eq!(of("\"\\u0061cme\""), of("\"acme\""));
+        assert_eq!(of("{\"b\":1, \"a\":[ ]}"), of("{\"a\":[],\"b\":1}"));
+        assert_eq!(of("18446744073709551617"), Some("18446744073709551617".to_owned()));
+        let values = ["\"1\"", "1", "1.0", "true", "\"true\"", "\"\"", "[]", "{}", "[1]", "false"];
+        let keys: HashSet<_> = values.iter().map(|value| of(value).unwrap()).collect();
+        assert_eq!(keys.len(), values.len());
+    }
+
+    #[test]
+    fn where_there_is_no_value_there_is_no_key() {
+        assert_eq!(key("/account", "{}"), None);
+        assert_eq!(key("/account", r#"{"account":null}"#), None);
+        assert_eq!(key("/account/id", r#"{"account":"acme"}"#), None);
+        assert_eq!(key("", r#"{"b":1,"a":2}"#), Some(r#"{"a":2,"b":1}"#.to_owned()), "all of it");
+    }
+
+    #[test]
+    fn a_long_value_is_its_hash() {
+        let of = |characters: usize, last: &str| {
+            key("/a", &format!(r#"{{"a":"{}{last}"}}"#, "ä".repeat(characters))).unwrap()
+        };
+        assert_eq!(of(KEY_CHARS_MAX - 3, "x").chars().count(), KEY_CHARS_MAX);
+        let long = of(KEY_CHARS_MAX, "x");
+        assert!(long.starts_with("sha256:") && long.len() == 71, "{long}");
+        assert_eq!(long, of(KEY_CHARS_MAX, "x"));
+        assert_ne!(long, of(KEY_CHARS_MAX, "y"));
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod api;
+pub mod canonical;
 pub mod cli;
 pub mod door;
 pub mod events;
@@ -21,6 +22,7 @@ pub mod modules_folder;
 pub mod notify;
 pub mod process;
 pub mod providers;
+pub mod rates;
 pub mod readiness;
 pub mod report;
 pub mod sample;

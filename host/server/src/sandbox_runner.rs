@@ -18,6 +18,7 @@ use mainworker_domain::lifecycle::{Ending, Timestamp, lower_wall};
 use mainworker_domain::manifest::RevisionChoice;
 use mainworker_domain::outcome::{AttemptEnd, Outcome, Usage};
 use mainworker_queue::attempt::AttemptError;
+use mainworker_queue::dispatch::OnEvent;
 use mainworker_queue::runner::{Ended, Live, Runner, StopReason};
 use mainworker_queue::verbs::claim::ClaimedTask;
 use mainworker_queue::verbs::enqueue::NewTask;
@@ -41,20 +42,22 @@ pub struct SandboxRunner {
     intake: Arc<TaskIntake>,
     sealer: Arc<Sealer>,
     offer: Arc<Offer>,
+    told: OnEvent,
     /// Modules by digest, each prepared once; whoever comes while it is being prepared waits for it.
     ready: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Module>>>>>,
 }
 
 impl SandboxRunner {
-    /// A runner of the jobs in `modules`, with what the host offers.
+    /// A runner of the jobs in `modules`, with what the host offers. `told` is told of tasks that jobs ask for in vain.
     pub fn new(
         sandbox: Arc<Sandbox>,
         modules: Arc<JobModules>,
         intake: Arc<TaskIntake>,
         sealer: Arc<Sealer>,
         offer: Arc<Offer>,
+        told: OnEvent,
     ) -> Self {
-        Self { sandbox, modules, intake, sealer, offer, ready: Mutex::default() }
+        Self { sandbox, modules, intake, sealer, offer, told, ready: Mutex::default() }
     }
 
     /// Makes the current module of a job ready, so that its first task need not wait for the compiler.
@@ -126,8 +129,9 @@ impl SandboxRunner {
         let manifest = module.revision().manifest();
         let granted = capabilities::check(manifest, Some(admitted.configuration()), &self.offer)
             .map_err(refused_grant)?;
-        let intake = (!manifest.grants.schedule.is_empty())
-            .then(|| Arc::new(AttemptIntake::new(Arc::clone(&self.intake), task.depth)));
+        let intake = (!manifest.grants.schedule.is_empty()).then(|| {
+            Arc::new(AttemptIntake::new(Arc::clone(&self.intake), task.depth, Arc::clone(&self.told)))
+        });
         let limits = lower_wall(&granted.limits, task.timeout_ms);
         let (payload, configuration) = admitted.into_parts();
         let request = AttemptRequest {
@@ -188,6 +192,11 @@ impl Runner for SandboxRunner {
                     request.granted.mounts.iter().map(|mount| mount.name().to_owned()).collect::<Vec<_>>();
                 let mut report = self.sandbox.attempt(request).await;
                 let finished_at = Timestamp::from(SystemTime::now());
+                if !matches!(report.end, AttemptEnd::Completed { .. })
+                    && let Some(intake) = &intake
+                {
+                    intake.give_back();
+                }
                 let asked = std::mem::take(&mut report.scheduled);
                 let tasks = intake.map(|intake| intake.tasks(asked, task.held.task, finished_at));
                 let job = &revision.manifest().job;

@@ -10,11 +10,13 @@ use crate::hints;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
+use mainworker_domain::access::{SourceError, check_source};
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::{Limit, LimitValues, SLOTS_MAX};
 use mainworker_domain::manifest::Access;
 use mainworker_domain::origin::OriginPattern;
 use mainworker_domain::quantity::{format_bytes, parse_bytes, parse_ms};
+use mainworker_domain::rate::RateLimit;
 use mainworker_domain::table::{Table, TableError, TableProblem, dates_as_texts, from_toml};
 use mainworker_queue::verbs::audit::AUDIT_MS;
 use mainworker_sandbox::capabilities::Offer;
@@ -22,6 +24,7 @@ use mainworker_sandbox::capabilities::files::{Mount, Mounts};
 use mainworker_sandbox::capabilities::http::{HttpOffer, Network, Roots};
 use secrecy::{SecretSlice, SecretString};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io::ErrorKind;
@@ -53,6 +56,8 @@ pub struct Settings {
     pub configuration: ConfigurationSettings,
     /// `[server]`.
     pub server: ServerSettings,
+    /// `[sources]`: how many tasks each may ask for in a time.
+    pub source_rates: BTreeMap<String, RateLimit>,
     /// `[queue]`.
     pub queue: QueueSettings,
     /// `[retention]`.
@@ -350,7 +355,18 @@ fn read(value: &Value, folder: &Path) -> Result<Settings, TableError> {
     let root = Table::open(
         value,
         "",
-        &["modules", "files", "http", "configuration", "limits", "server", "queue", "retention", "notify"],
+        &[
+            "modules",
+            "files",
+            "http",
+            "configuration",
+            "limits",
+            "server",
+            "sources",
+            "queue",
+            "retention",
+            "notify",
+        ],
     )?;
     let empty = Value::Object(Map::new());
     let part = |key: &str| root.value(key).unwrap_or(&empty);
@@ -371,6 +387,7 @@ fn read(value: &Value, folder: &Path) -> Result<Settings, TableError> {
         http,
         configuration: read_configuration(part("configuration"), folder)?,
         server: read_server(part("server"))?,
+        source_rates: read_sources(part("sources"))?,
         queue: read_queue(part("queue"))?,
         retention: read_retention(part("retention"))?,
         notify: root.value("notify").map(read_notify).transpose()?,
@@ -473,6 +490,26 @@ fn read_server(value: &Value) -> Result<ServerSettings, TableError> {
         roles: roles.into_iter().map(str::to_owned).collect(),
         stop_grace_ms: duration_ms(&table, "stop-grace")?.unwrap_or(ServerSettings::default().stop_grace_ms),
     })
+}
+
+fn read_sources(value: &Value) -> Result<BTreeMap<String, RateLimit>, TableError> {
+    let table = Table::open_any(value, "sources")?;
+    let rates = table.entries().map(|(name, value)| {
+        let is_job = name.strip_prefix("job:").is_some_and(|job| JobName::parse(job).is_ok());
+        if !is_job && let Err(error) = check_source(name) {
+            let expected = match error {
+                SourceError::Reserved { .. } => {
+                    "expected whom a token can stand for, or a job as `job:NAME`: what falls due is not limited"
+                }
+                SourceError::Syntax { .. } => "expected a source such as `api`, or `job:NAME` in quotes",
+            };
+            return Err(table.invalid(name, name, expected));
+        }
+        let source = Table::open(value, &table.path_of(name), &["rate-limit"])?;
+        let rate = RateLimit::read(&source)?;
+        Ok((name.clone(), rate.ok_or_else(|| source.error("rate-limit", TableProblem::MissingKey))?))
+    });
+    rates.collect()
 }
 
 fn duration_ms(table: &Table<'_>, key: &str) -> Result<Option<u64>, TableError> {

@@ -362,6 +362,15 @@ impl ApiError {
         }
     }
 
+    /// When it would pass, where that is known.
+    fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::NotTaken(failure) => failure.retry_after_seconds,
+            Self::OfBatch { problem, .. } => problem.retry_after_seconds(),
+            _ => None,
+        }
+    }
+
     /// What is said of it. Of what is wrong on the host's side only that it is: paths and the words of its system are for
     /// its log.
     fn detail(&self) -> String {
@@ -414,7 +423,8 @@ impl IntoResponse for ApiError {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            let seconds = self.retry_after_seconds().unwrap_or(u64::from(RETRY_AFTER_SECONDS));
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -455,6 +465,7 @@ fn shown_pointer(pointer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mainworker_domain::rate::{OverRate, RateLimit, RateOf, RateProblem};
     use mainworker_domain::rejection::{JsonProblem, Rejection};
     use std::collections::BTreeSet;
 
@@ -497,7 +508,28 @@ mod tests {
                 state: mainworker_domain::lifecycle::State::Queued,
             },
             Rejection::QueueFull { open: 1, asked: 1, allowed: 1 },
+            over_rate(RateProblem::Now { left: 0, wait_ms: 61_001 }),
+            over_rate(RateProblem::Ever { at_once: 1 }),
         ]
+    }
+
+    fn over_rate(problem: RateProblem) -> Rejection {
+        let (of, limit) = (RateOf::Source("api".to_owned()), RateLimit::new(1, 120_000).unwrap());
+        Rejection::OverRate(OverRate { of, limit, asked: 2, problem })
+    }
+
+    #[test]
+    fn whoever_asks_too_often_is_told_when_to_come_again() {
+        let after = |rejection: Rejection| {
+            let response = ApiError::NotTaken(Box::new(rejection.into())).of_batch(1).into_response();
+            let after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+            (response.status().as_u16(), after)
+        };
+        let rate = after(over_rate(RateProblem::Now { left: 0, wait_ms: 61_001 }));
+        assert_eq!(rate, (429, Some("62".to_owned())), "rounded up");
+        assert_eq!(after(over_rate(RateProblem::Ever { at_once: 1 })), (413, None), "that never passes");
+        let full = after(Rejection::QueueFull { open: 1, asked: 1, allowed: 1 });
+        assert_eq!(full, (429, Some("2".to_owned())));
     }
 
     #[test]

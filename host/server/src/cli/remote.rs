@@ -115,6 +115,8 @@ fn of_problem(problem: &Problem, hint: Option<String>) -> Failure {
         message: problem.detail.clone(),
         pointer: problem.pointer.clone(),
         hint,
+        // The client has waited already, if that was worth it.
+        retry_after_seconds: None,
         exit,
         outcome,
     }

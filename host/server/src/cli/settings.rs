@@ -77,6 +77,10 @@ fn to_json(settings: &Settings) -> Value {
         settings.offer.mounts.iter().map(|(name, mount)| {
             (name.clone(), json!({ "path": mount.path, "access": mount.access.as_str() }))
         });
+    let sources = settings
+        .source_rates
+        .iter()
+        .map(|(name, rate)| (name.clone(), json!({ "rate-limit": rate.to_json() })));
     json!({
         "file": settings.file,
         "modules": { "dir": settings.modules_dir(None) },
@@ -99,6 +103,7 @@ fn to_json(settings: &Settings) -> Value {
             "roles": settings.server.roles,
             "stop-grace": format_ms(settings.server.stop_grace_ms),
         },
+        "sources": sources.collect::<serde_json::Map<_, _>>(),
         "queue": {
             "slots": settings.queue.slots,
             "memory": format_bytes(settings.queue.memory_bytes_max),

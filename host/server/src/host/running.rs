@@ -18,6 +18,7 @@ use crate::job_modules::JobModules;
 use crate::metrics::Metrics;
 use crate::modules_folder::ModulesFolder;
 use crate::notify::{Notifier, notifier};
+use crate::rates::Rates;
 use crate::readiness::Readiness;
 use crate::sandbox_runner::SandboxRunner;
 use crate::schedules::{Schedules, SchedulingHost};
@@ -93,11 +94,20 @@ impl Running {
         let sandbox = Arc::new(start_sandbox(&settings.offer.ceilings, Some(data_dir.to_owned()))?);
         let modules = Arc::new(JobModules::of(folder));
         let door = Door::new(Arc::clone(&modules), settings.configuration.clone());
-        let intake = Arc::new(TaskIntake::new(door, Arc::clone(&sealer), settings.offer.ceilings.clone()));
-        let offer = Arc::new(std::mem::take(&mut settings.offer));
-        let runner =
-            Arc::new(SandboxRunner::new(sandbox, Arc::clone(&modules), Arc::clone(&intake), sealer, offer));
         let clock = Arc::new(SystemClock::new());
+        let rates = Rates::new(std::mem::take(&mut settings.source_rates), Arc::clone(&clock) as _);
+        let ceilings = settings.offer.ceilings.clone();
+        let intake = Arc::new(TaskIntake::new(door, Arc::clone(&sealer), ceilings, rates));
+        let offer = Arc::new(std::mem::take(&mut settings.offer));
+        let runner = SandboxRunner::new(
+            sandbox,
+            Arc::clone(&modules),
+            Arc::clone(&intake),
+            sealer,
+            offer,
+            Arc::clone(&told),
+        );
+        let runner = Arc::new(runner);
         let queue = &settings.queue;
         let dispatch = Dispatch::start(
             Arc::clone(&store),
