@@ -117,7 +117,8 @@ pub enum Refused {
     /// The manifest does not name that job under `[grants] schedule`.
     NotGranted(String),
     /// A check refused the task: there is no such job, or it does not list this source, the payload does not fit, a
-    /// required configuration key has no value, an option cannot be meant.
+    /// required configuration key has no value, an option cannot be meant. Of these only one that begins with `rate_limited`
+    /// passes later: that job takes no more for now, or this one may ask for no more.
     Rejected(String),
     /// This attempt has asked for as many tasks as it may.
     OverLimit(String),

@@ -2,16 +2,24 @@
 
 /// Who may ask for what.
 mod access;
+/// Jobs that ask for jobs, which ask for jobs.
+mod chains;
 /// Cancel, retry, pause; one task or many.
 mod changing;
 /// What machines ask for: health, figures, the description.
 mod figures;
 /// Logs and events, as they happen.
 mod following;
+/// Tasks of one key, of which only some run at a time.
+mod keys;
 /// What a client can use up.
 mod limits;
+/// Who may ask for what, when a task is taken and when it begins.
+mod policy;
 /// The rejections that the README names, each over HTTP.
 mod promised;
+/// How often tasks are asked for.
+mod rates;
 /// What there is: tasks, pages, logs, jobs.
 mod reading;
 /// Requests that are not taken.

@@ -6,6 +6,7 @@
 use crate::finished::Printed;
 use crate::host::{CANARY, Invocation, TestHost, envelope};
 use crate::services::{COMPANY, NOBODY, OTHER_NAME, Service};
+use crate::serving::Serving;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -24,6 +25,7 @@ pub(crate) fn token(service: &str) -> String {
 
 pub(crate) struct Company {
     pub(crate) host: TestHost,
+    settings: String,
     /// Names of services and where they are.
     services: Vec<(&'static str, String)>,
 }
@@ -56,7 +58,12 @@ impl Company {
             host.write(&format!("secrets/{name}.token"), format!("{}\n", token(name)));
         }
         host.settings(&settings);
-        Self { host, services: services.to_vec() }
+        Self { host, settings, services: services.to_vec() }
+    }
+
+    /// Serves, with these lines before the settings.
+    pub(crate) fn serve(&self, lines: &str) -> Serving<'_> {
+        self.host.serve(&format!("{lines}\n{}", self.settings))
     }
 
     /// A run of a job.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::fs;
 
 /// One line of an edge server's log.
-fn line(stream: &str, bytes: u64) -> String {
+pub(crate) fn line(stream: &str, bytes: u64) -> String {
     format!(
         "192.0.2.1 - - [17/May/2015:10:05:03 +0000] \"GET /{stream}/1.ts HTTP/1.1\" 200 {bytes} \"-\" \"-\"\n"
     )

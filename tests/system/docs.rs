@@ -29,7 +29,7 @@ fn shown_keys(path: &str, value: &Value, keys: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) if path != "configuration.values" => {
             for (key, value) in map {
-                let key = if path == "files" { "NAME" } else { key };
+                let key = if matches!(path, "files" | "sources") { "NAME" } else { key };
                 shown_keys(
                     &if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") },
                     value,
@@ -48,7 +48,9 @@ fn every_key_is_described_and_every_described_key_is_known() {
     let described: BTreeSet<String> = rows().iter().map(|row| key(row)).collect();
     assert_eq!(described.len(), rows().len(), "a key has two rows");
     let host = TestHost::with_jobs(&[]);
-    host.settings("[files.logs]\npath = \".\"\naccess = \"read\"");
+    host.settings(
+        "sources.api.rate-limit = { tasks = 1, per = \"1m\" }\n[files.logs]\npath = \".\"\naccess = \"read\"",
+    );
     let printed = host.mainworker(&["settings", "show"]).finish().exits(0);
     let mut shown: Map<String, Value> = serde_json::from_str(printed.stdout()).unwrap();
     // Where they came from is no setting.

@@ -1,5 +1,9 @@
 //! The jobs that the tests run, each built once.
 
+use mainworker_domain::catalog::ModuleDescription;
+use mainworker_domain::manifest::Manifest;
+use mainworker_sandbox::module_file::ModuleFile;
+use serde_json::Value;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,30 +47,38 @@ pub(crate) fn built() -> &'static Path {
 
 /// The probes of `tests/guests`, a component without a manifest.
 pub(crate) fn probes() -> &'static [u8] {
-    static PROBES: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        let build = Command::new(env!("CARGO"))
-            .current_dir(workspace())
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "guests",
-                "--target",
-                "wasm32-wasip2",
-                "--profile",
-                "job",
-            ])
-            .args(["--message-format", "json"])
-            .output()
-            .expect("cargo starts");
-        assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
-        // Only cargo knows which folder it built into.
-        let mut files = build.stdout.split(|&byte| byte == b'\n').filter_map(|line| {
-            let message: serde_json::Value = serde_json::from_slice(line).ok()?;
-            let files = message["filenames"].as_array()?.iter().filter_map(|file| file.as_str());
-            files.map(PathBuf::from).find(|file| file.ends_with("guests.wasm"))
-        });
-        fs::read(files.next_back().expect("cargo names the component")).expect("the component is there")
-    });
+    static PROBES: LazyLock<Vec<u8>> = LazyLock::new(|| component("guests"));
     &PROBES
+}
+
+/// A job of `jobs-wasm` with another manifest than its own: as its own says it, but for what `change` does to it.
+pub(crate) fn changed(job: &str, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let module = fs::read(built().join(format!("{job}.wasm"))).expect("the job is built");
+    let module = ModuleFile::admit(module).expect("it is admitted");
+    let description = module.revision().description();
+    let mut manifest = description.manifest.to_json();
+    change(&mut manifest);
+    let manifest = Manifest::from_json(&manifest).expect("the manifest is valid");
+    let description = ModuleDescription { manifest, ..description.clone() };
+    let packed = ModuleFile::pack(&component(job), &description).expect("it is admitted");
+    packed.bytes().to_vec()
+}
+
+/// A component as cargo builds it, without a manifest.
+fn component(package: &str) -> Vec<u8> {
+    let build = Command::new(env!("CARGO"))
+        .current_dir(workspace())
+        .args(["build", "--quiet", "--package", package, "--target", "wasm32-wasip2", "--profile", "job"])
+        .args(["--message-format", "json"])
+        .output()
+        .expect("cargo starts");
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    let name = format!("{}.wasm", package.replace('-', "_"));
+    // Only cargo knows which folder it built into.
+    let mut files = build.stdout.split(|&byte| byte == b'\n').filter_map(|line| {
+        let message: Value = serde_json::from_slice(line).ok()?;
+        let files = message["filenames"].as_array()?.iter().filter_map(|file| file.as_str());
+        files.map(PathBuf::from).find(|file| file.ends_with(&name))
+    });
+    fs::read(files.next_back().expect("cargo names the component")).expect("the component is there")
 }

@@ -1,7 +1,7 @@
 //! `mainworker.toml`: what is refused, for exit 2, what `settings check` opens and what `settings show` hides.
 
 use crate::host::{CANARY, TestHost, envelope};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 
 /// What is said of settings with this text after a first line that is good.
@@ -38,7 +38,7 @@ fn a_mistyped_key_finds_its_original() {
     hint: did you mean `dir`?
     ");
     insta::assert_snapshot!(refused("[mdules]\ndir = \"modules\""), @r"
-    error[settings_invalid]: reading the settings `mainworker.toml`: `mdules`: unknown key, expected one of: modules, files, http, configuration, limits, server, queue, retention, notify
+    error[settings_invalid]: reading the settings `mainworker.toml`: `mdules`: unknown key, expected one of: modules, files, http, configuration, limits, server, sources, queue, retention, notify
     hint: did you mean `modules`?
     ");
     insta::assert_snapshot!(refused("[files.logs]\npath = \".\"\nacces = \"read\""), @r"
@@ -50,6 +50,43 @@ fn a_mistyped_key_finds_its_original() {
     error[settings_invalid]: reading the settings `mainworker.toml`: `configuration."accounts.token"`: unknown key, expected one of: env-prefix, files-dir, values
     hint: the value of a configuration key goes under `[configuration.values]`: `"accounts.token" = …`
     "#);
+}
+
+#[test]
+fn rates_that_cannot_be_meant() {
+    insta::assert_snapshot!(refused("[sources.api]\nrate-limit = { tasks = 0, per = \"1m\" }"), @"
+    error[settings_invalid]: reading the settings `mainworker.toml`: `sources.api.rate-limit.tasks`: found `0`, expected 1 to 1000000
+    hint: change `sources.api.rate-limit.tasks`
+    ");
+    insta::assert_snapshot!(refused("[sources.api]\nrate-limit = { tasks = 1, per = \"0s\" }"), @"
+    error[settings_invalid]: reading the settings `mainworker.toml`: `sources.api.rate-limit.per`: found `0s`, expected `1s` to `24h`
+    hint: change `sources.api.rate-limit.per`
+    ");
+    insta::assert_snapshot!(refused("[sources.api]\nrate-limt = { tasks = 1, per = \"1m\" }"), @"
+    error[settings_invalid]: reading the settings `mainworker.toml`: `sources.api.rate-limt`: unknown key, expected one of: rate-limit
+    hint: did you mean `rate-limit`?
+    ");
+    insta::assert_snapshot!(refused("[sources.api]\nrate-limit = { task = 1, per = \"1m\" }"), @"
+    error[settings_invalid]: reading the settings `mainworker.toml`: `sources.api.rate-limit.task`: unknown key, expected one of: tasks, per
+    hint: did you mean `tasks`?
+    ");
+    insta::assert_snapshot!(refused("[sources.api]"), @"
+    error[settings_invalid]: reading the settings `mainworker.toml`: `sources.api.rate-limit`: missing
+    hint: add `sources.api.rate-limit`
+    ");
+    insta::assert_snapshot!(refused("[sources.scheduler]\nrate-limit = { tasks = 1, per = \"1m\" }"), @"
+    error[settings_invalid]: reading the settings `mainworker.toml`: `sources.scheduler`: found `scheduler`, expected whom a token can stand for, or a job as `job:NAME`: what falls due is not limited
+    hint: change `sources.scheduler`
+    ");
+    for name in ["Api", "\"job:\"", "\"job:Echo\"", "operator", "\"\""] {
+        let said = refused(&format!("[sources.{name}]\nrate-limit = {{ tasks = 1, per = \"1m\" }}"));
+        assert!(said.contains("`, expected "), "{said}");
+    }
+    let host = TestHost::with_jobs(&[]);
+    host.settings("[sources.\"job:echo\"]\nrate-limit = { tasks = 90, per = \"1h 30m\" }");
+    let printed = host.mainworker(&["settings", "show"]).finish().exits(0);
+    let shown: Value = serde_json::from_str(printed.stdout()).unwrap();
+    assert_eq!(shown["sources"], json!({ "job:echo": { "rate-limit": { "tasks": 90, "per": "1h 30m" } } }));
 }
 
 #[test]

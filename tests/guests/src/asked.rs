@@ -29,6 +29,11 @@ impl Asked {
         list.into_iter().flatten().map(|pair| (text(pair, 0), text(pair, 1))).collect()
     }
 
+    /// All of it, as it came.
+    pub(crate) fn payload(&self) -> Value {
+        Value::Object(self.parameters.clone())
+    }
+
     pub(crate) fn value(&self, key: &str) -> Value {
         self.parameters.get(key).cloned().unwrap_or_default()
     }

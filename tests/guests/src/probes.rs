@@ -1,6 +1,7 @@
 //! The probes by name, one file each.
 
 mod allocates;
+mod asks_for_itself;
 mod asks_for_tasks;
 mod completes;
 mod counts_attempts;
@@ -37,6 +38,7 @@ use serde_json::Value;
 pub(crate) fn run(asked: &Asked) -> Result<Value, Failure> {
     match asked.text("probe") {
         "allocates" => allocates::run(asked),
+        "asks_for_itself" => asks_for_itself::run(asked),
         "asks_for_tasks" => asks_for_tasks::run(asked),
         "completes" => completes::run(asked),
         "counts_attempts" => counts_attempts::run(asked),

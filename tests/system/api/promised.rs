@@ -1,7 +1,7 @@
 //! The rejections that the README names, each over HTTP with the status that it says.
 
 use super::rejections::{count, world};
-use super::{echo, enqueue};
+use super::{echo, enqueue, probe};
 use crate::host::envelope;
 use crate::http::{Answer, Http};
 use crate::jobs::workspace;
@@ -25,8 +25,8 @@ fn promised() -> BTreeMap<String, u16> {
     codes
 }
 
-/// What is answered to a request that is to be rejected with this code, on a host that has one task, with the keys `i` and
-/// `u`, and room for no other.
+/// What is answered to a request that is to be rejected with this code, on a host that has a task with the keys `i` and `u`, the
+/// only one of `prober` that it takes today, and room for no other.
 fn provoked(http: &Http, code: &str) -> Answer {
     let payload = json!({ "probe": "completes" });
     let post = |request: &Value| http.post("/v1/tasks", request);
@@ -58,6 +58,7 @@ fn provoked(http: &Http, code: &str) -> Answer {
         "source_mismatch" => of("echo", "ci", &payload),
         "idempotency_conflict" => with_options(json!({ "idempotencyKey": "i" })),
         "unique_conflict" => with_options(json!({ "uniqueKey": "u" })),
+        "rate_limited" => of("prober", "api", &payload),
         "queue_full" => post(&echo(json!({}))),
         other => panic!("the README promises `{other}`, which this test cannot provoke yet"),
     }
@@ -66,17 +67,18 @@ fn provoked(http: &Http, code: &str) -> Answer {
 #[test]
 fn each_rejection_has_the_status_that_the_readme_says() {
     let host = world();
-    let serving = host.serve(&format!("{ALL_ROLES}\nqueue.tasks-max = 1"));
+    let serving = host.serve(&format!("{ALL_ROLES}\nqueue.tasks-max = 2"));
     let http = serving.http();
     http.post("/v1/pause", &json!({})).is(200);
     let keys = json!({ "idempotencyKey": "i", "uniqueKey": "u" });
     enqueue(&http, &json!({ "envelope": echo(json!({ "n": 1 }))["envelope"], "options": keys }));
+    enqueue(&http, &probe(json!({ "probe": "completes" })));
     let promised = promised();
-    assert!(promised.len() >= 14, "{promised:?}");
+    assert!(promised.len() >= 15, "{promised:?}");
     for (code, status) in &promised {
         let problem = provoked(&http, code).is_problem(*status, code);
         assert!(problem["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "no hint: {problem}");
-        assert_eq!(count(&http), 1, "`{code}` stored something");
+        assert_eq!(count(&http), 2, "`{code}` stored something");
     }
     serving.stop();
 }

@@ -10,10 +10,11 @@ use mainworker_domain::manifest::Manifest;
 use mainworker_sandbox::module_file::ModuleFile;
 use serde_json::{Value, json};
 
-/// A world with `echo`, with `typed` which takes `{"probe": TEXT}` and needs a key, and with `nightly` which only the
-/// scheduler may ask for.
+/// A world with `echo`, with `typed` which takes `{"probe": TEXT}` and needs a key, with `nightly` which only the scheduler may
+/// ask for, and with `prober` which takes one task a day.
 pub(super) fn world() -> TestHost {
-    let host = TestHost::new();
+    let host = TestHost::with_probes(json!({ "run": { "rate-limit": { "tasks": 1, "per": "24h" } } }));
+    std::fs::copy(jobs::built().join("echo.wasm"), host.path("modules/echo.wasm")).expect("the job is built");
     let module = |name: &str, source: &str| {
         let manifest = json!({
             "job": { "name": name, "version": "0.1.0", "summary": "Is asked for" },

@@ -61,12 +61,30 @@ fn a_token_is_good_for_its_source_its_jobs_and_its_roles() {
 
 #[test]
 fn charges_cannot_be_asked_for_by_any_token() {
-    let host = TestHost::with_jobs(&["charge-accounts"]);
+    let host = TestHost::with_jobs(&["charge-accounts", "echo"]);
     let serving = host.serve(ADMIN);
+    let mut told = serving.http().follow("/v1/events?kind=envelope-rejected", &[]);
     for source in ["api", "dashboard", "ci"] {
-        let (_, token) = create(&serving, &["--source", source, "--role", "enqueue"]);
-        let refused = with(&serving, &token).post("/v1/tasks", &of(source, "charge-accounts"));
-        refused.is_problem(403, "source_not_allowed");
+        let (_, any) = create(&serving, &["--source", source, "--role", "enqueue"]);
+        let jobs = ["--source", source, "--role", "enqueue", "--jobs", "charge-accounts,echo"];
+        let (_, of_it) = create(&serving, &jobs);
+        let charge = of(source, "charge-accounts");
+        for http in [&any, &of_it].map(|token| with(&serving, token)) {
+            http.post("/v1/tasks", &charge).is_problem(403, "source_not_allowed");
+            let batch = json!({ "tasks": [of(source, "echo"), charge] });
+            let refused = http.post("/v1/tasks/batch", &batch).is_problem(403, "source_not_allowed");
+            assert_eq!((&refused["index"], &refused["pointer"]), (&json!(1), &json!("/source")));
+            for _ in 0..2 {
+                let told = told.expect("envelope-rejected");
+                assert_eq!(
+                    (&told["code"], &told["job"], &told["source"]),
+                    (&json!("source_not_allowed"), &json!("charge-accounts"), &json!(source))
+                );
+            }
+            // Who says to be the scheduler is not.
+            http.post("/v1/tasks", &of("scheduler", "charge-accounts")).is_problem(403, "source_mismatch");
+            told.expect("envelope-rejected");
+        }
     }
     for source in ["scheduler", "job:echo", "operator", "API"] {
         let args = ["token", "create", "--source", source, "--role", "enqueue"];
