@@ -29,6 +29,7 @@ use mainworker_queue::dispatch::OnEvent;
 use mainworker_queue::verbs::enqueue::{ConcurrencyKey, EnqueueRefusal, Idempotency, NewTask, Unique};
 use mainworker_sandbox::capabilities::schedule::{AskedTask, Intake};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
