@@ -222,6 +222,22 @@ fn a_job_is_shown_with_what_these_settings_give_it() {
 }
 
 #[test]
+fn a_job_is_shown_with_how_it_is_run() {
+    let host = TestHost::with_probes(json!({ "run": {
+        "max-concurrency": 4, "concurrency-key": "/account", "max-concurrency-per-key": 2,
+        "rate-limit": { "tasks": 600, "per": "60s" }, "revision": "newest",
+    } }));
+    let shown = host.mainworker(&["jobs", "show", "prober", "--modules", "modules"]).finish().exits(0);
+    let rows: Vec<_> = shown.stdout().lines().filter(|line| line.starts_with("run ")).collect();
+    insta::assert_snapshot!(rows.join("\n"), @"
+    run            4 at a time
+    run            2 at a time of those with the same `/account` in their payload
+    run            takes 600 tasks in 1m
+    run            with the newest revision
+    ");
+}
+
+#[test]
 fn inspect_shows_the_whole_module() {
     let host = TestHost::with_jobs(&["edge-logs"]);
     let inspect = |args: &[&str]| {

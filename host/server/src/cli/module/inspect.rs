@@ -7,6 +7,7 @@ use crate::terminal;
 use clap::Args;
 use mainworker_domain::catalog::CONTRACT;
 use mainworker_domain::limits::LIMITS;
+use mainworker_domain::manifest::{KeyRule, RevisionChoice, Run};
 use mainworker_domain::quantity::{approximate_bytes, format_ms};
 use mainworker_sandbox::module_file::ModuleFile;
 use serde_json::{Value, json};
@@ -48,6 +49,17 @@ pub(in crate::cli) fn to_json(module: &ModuleFile) -> Value {
         "resultSchema": description.result_schema,
         "imports": module.imports(),
     })
+}
+
+/// What a manifest says about how its tasks are run, beside what holds for all.
+fn run(run: &Run) -> Vec<String> {
+    let together = run.max_concurrency.map(|most| format!("{most} at a time"));
+    let of_a_key = run.concurrency_key.as_ref().map(|KeyRule { pointer, running_max }| {
+        format!("{running_max} at a time of those with the same `{pointer}` in their payload")
+    });
+    let rate = run.rate_limit.map(|rate| format!("takes {rate}"));
+    let newest = (run.revision == RevisionChoice::Newest).then(|| "with the newest revision".to_owned());
+    [together, of_a_key, rate, newest].into_iter().flatten().collect()
 }
 
 /// A module in words, for `module inspect` and `jobs show`.
@@ -107,6 +119,7 @@ pub(in crate::cli) fn describe(module: &ModuleFile) -> String {
             format_ms(retry.cap_ms)
         ),
     ));
+    rows.extend(run(&manifest.run).into_iter().map(|said| ("run", said)));
     let schema = |schema: &Option<Value>| match schema {
         None => "any object".to_owned(),
         Some(schema) => {
