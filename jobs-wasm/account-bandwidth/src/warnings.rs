@@ -3,10 +3,9 @@
 use mainworker::schedule::{self, Refused};
 use mainworker::{Context, Failure, log};
 use mainworker_models::{
-    Account, Email, EmailAddress, Month, Plan, UnsentWarning, WARNING_THRESHOLDS, warning_key,
+    Account, Email, EmailAddress, JobPayload, Month, Plan, SendEmailPayload, UnsentWarning,
+    WARNING_THRESHOLDS, warning_key,
 };
-
-const SEND_EMAIL: &str = "send-email";
 
 /// What became of the warnings to one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +38,8 @@ pub fn ask(account: &Account, month: Month, percent: u64, plan: &Plan) -> Result
             }
         };
         let email = Email::BandwidthWarning { account: account.clone(), month, percent: threshold }.to(to);
-        let task = schedule::task(SEND_EMAIL, &email).idempotency_key(warning_key(account, month, threshold));
+        let key = warning_key(account, month, threshold);
+        let task = schedule::task(SendEmailPayload::JOB, &email).idempotency_key(key);
         match task.enqueue() {
             Ok(id) => {
                 log::info!("warning_asked account={account} threshold={threshold} task={id}");

@@ -11,6 +11,7 @@ mod charges;
 mod edge_logs;
 mod email;
 mod idempotency;
+mod job_payload;
 mod month;
 mod seconds;
 
@@ -32,5 +33,6 @@ pub use email::{
     VariableError,
 };
 pub use idempotency::{charge_key, warning_key};
+pub use job_payload::JobPayload;
 pub use month::{Month, NotAMonth};
 pub use seconds::Seconds;
