@@ -175,25 +175,31 @@ impl Catalog {
         self
     }
 
-    /// The envelope with its job: the fourth check at the door.
+    /// The revision that runs for the job of this name.
     ///
     /// # Errors
     /// `unknown_job` with the nearest names; a text that is no job name is unknown too.
-    pub fn resolve(&self, envelope: Envelope) -> Result<KnownJob, Rejection> {
-        let name = JobName::parse(envelope.job_name());
-        match name.as_ref().ok().and_then(|name| self.revisions.get(name)) {
-            Some(revision) => Ok(KnownJob { envelope, revision: Arc::clone(revision) }),
-            None => {
-                let known = self.revisions.keys().map(JobName::as_str);
-                let known = known.chain(self.other_names.iter().map(String::as_str));
-                let nearest = nearest_few(envelope.job_name(), known, 3);
-                Err(Rejection::UnknownJob {
-                    name: envelope.job_name().chars().take(80).collect(),
-                    is_a_name: name.is_ok(),
-                    nearest: nearest.into_iter().map(str::to_owned).collect(),
-                })
+    pub fn find(&self, name: &str) -> Result<&Arc<Revision>, Rejection> {
+        let parsed = JobName::parse(name);
+        parsed.as_ref().ok().and_then(|parsed| self.revisions.get(parsed)).ok_or_else(|| {
+            let known = self.revisions.keys().map(JobName::as_str);
+            let known = known.chain(self.other_names.iter().map(String::as_str));
+            let nearest = nearest_few(name, known, 3);
+            Rejection::UnknownJob {
+                name: name.chars().take(80).collect(),
+                is_a_name: parsed.is_ok(),
+                nearest: nearest.into_iter().map(str::to_owned).collect(),
             }
-        }
+        })
+    }
+
+    /// The envelope with its job: the fourth check at the door.
+    ///
+    /// # Errors
+    /// As [`Catalog::find`].
+    pub fn resolve(&self, envelope: Envelope) -> Result<KnownJob, Rejection> {
+        let revision = Arc::clone(self.find(envelope.job_name())?);
+        Ok(KnownJob { envelope, revision })
     }
 }
 

@@ -17,6 +17,25 @@ impl Digest {
         &self.0
     }
 
+    /// The digest that is printed so; none for another text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("sha256:")?.as_bytes();
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => Some(byte - b'0'),
+            b'a'..=b'f' => Some(byte - b'a' + 10),
+            _ => None,
+        };
+        let (pairs, rest) = digits.as_chunks::<2>();
+        let mut bytes = [0; 32];
+        if pairs.len() != bytes.len() || !rest.is_empty() {
+            return None;
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = digit(*high)? << 4 | digit(*low)?;
+        }
+        Some(Self(bytes))
+    }
+
     /// The 64 hexadecimal digits without the `sha256:`, for file names.
     pub fn hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -37,5 +56,22 @@ impl fmt::Display for Digest {
 impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Digest;
+
+    #[test]
+    fn only_what_is_printed_is_read() {
+        let mut bytes = [0xa7; 32];
+        bytes[31] = 0x0f;
+        let digest = Digest::from_sha256(bytes);
+        let text = digest.to_string();
+        assert_eq!(Digest::parse(&text), Some(digest));
+        for bad in ["", "sha256:", &text[..70], &format!("{text}0"), &text[7..], &text.replace('a', "A")] {
+            assert_eq!(Digest::parse(bad), None, "{bad}");
+        }
     }
 }

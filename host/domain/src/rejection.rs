@@ -1,7 +1,14 @@
 //! Why an envelope is not taken, one variant per stable code.
 //!
 //! A rejection is a fact without advice: the program's edge adds the hint. Values from `configuration` never appear in
-//! one, nor does more of a payload than its type or a short scalar.
+//! one, nor does more of a payload than its type or a short scalar. [`Rejected`] is what whoever asked is told: the same
+//! whether a library found it before it asked, or a host.
+
+mod code;
+mod rejected;
+
+pub use code::RejectionCode;
+pub use rejected::Rejected;
 
 use crate::lifecycle::State;
 use crate::limits::JSON_DEPTH_MAX;
@@ -29,6 +36,21 @@ pub enum Rejection {
         observed_is_least: bool,
         /// The limit.
         allowed_bytes: u64,
+    },
+    /// More in one batch than allowed.
+    #[error(
+        "the batch has {}{observed} {unit}, expected at most {allowed}",
+        if *observed_is_least { "more than " } else { "" }
+    )]
+    BatchTooLarge {
+        /// What is counted: `tasks` or `bytes`.
+        unit: &'static str,
+        /// How many there are.
+        observed: u64,
+        /// Whether counting stopped there, so that it may be larger still.
+        observed_is_least: bool,
+        /// The limit.
+        allowed: u64,
     },
     /// Not JSON, or JSON that two readers could understand differently.
     #[error("the envelope is not valid JSON at line {line}, column {column}: {problem}")]
@@ -225,46 +247,37 @@ fn one_of(names: &[String]) -> String {
 impl Rejection {
     /// The stable code, for programs.
     pub fn code(&self) -> &'static str {
+        self.rejection_code().as_str()
+    }
+
+    /// The same as a type.
+    pub fn rejection_code(&self) -> RejectionCode {
         match self {
-            Self::TooLarge { .. } => "too_large",
-            Self::MalformedJson { .. } => "malformed_json",
-            Self::MissingField { .. } => "missing_field",
-            Self::UnknownField { .. } => "unknown_field",
-            Self::WrongType { .. } => "wrong_type",
-            Self::UnknownJob { .. } => "unknown_job",
-            Self::SourceNotAllowed { .. } => "source_not_allowed",
-            Self::PayloadInvalid { .. } => "payload_invalid",
-            Self::MissingConfiguration { .. } => "missing_configuration",
-            Self::SourceMismatch { .. } => "source_mismatch",
-            Self::NotOfCredential { .. } => "source_not_allowed",
-            Self::Options(error) => error.code(),
+            Self::TooLarge { .. } | Self::BatchTooLarge { .. } => RejectionCode::TooLarge,
+            Self::MalformedJson { .. } => RejectionCode::MalformedJson,
+            Self::MissingField { .. } => RejectionCode::MissingField,
+            Self::UnknownField { .. } | Self::Options(OptionError::Unknown { .. }) => {
+                RejectionCode::UnknownField
+            }
+            Self::WrongType { .. } | Self::Options(OptionError::WrongType { .. }) => RejectionCode::WrongType,
+            Self::UnknownJob { .. } => RejectionCode::UnknownJob,
+            Self::SourceNotAllowed { .. } | Self::NotOfCredential { .. } => RejectionCode::SourceNotAllowed,
+            Self::PayloadInvalid { .. } => RejectionCode::PayloadInvalid,
+            Self::MissingConfiguration { .. } => RejectionCode::MissingConfiguration,
+            Self::Options(OptionError::Invalid { .. }) => RejectionCode::OptionsInvalid,
+            Self::SourceMismatch { .. } => RejectionCode::SourceMismatch,
+            Self::IdempotencyConflict { .. } => RejectionCode::IdempotencyConflict,
+            Self::UniqueConflict { .. } => RejectionCode::UniqueConflict,
+            Self::QueueFull { .. } => RejectionCode::QueueFull,
             // Whoever is told `rate_limited` comes again later, and would for ever with what never passes.
-            Self::OverRate(OverRate { problem: RateProblem::Ever { .. }, .. }) => "too_large",
-            Self::OverRate(_) => "rate_limited",
-            Self::IdempotencyConflict { .. } => "idempotency_conflict",
-            Self::UniqueConflict { .. } => "unique_conflict",
-            Self::QueueFull { .. } => "queue_full",
+            Self::OverRate(OverRate { problem: RateProblem::Ever { .. }, .. }) => RejectionCode::TooLarge,
+            Self::OverRate(_) => RejectionCode::RateLimited,
         }
     }
 
     /// The HTTP status that belongs to the code.
     pub fn http_status(&self) -> u16 {
-        match self {
-            Self::TooLarge { .. } => 413,
-            Self::MalformedJson { .. }
-            | Self::MissingField { .. }
-            | Self::UnknownField { .. }
-            | Self::WrongType { .. } => 400,
-            Self::Options(OptionError::WrongType { .. } | OptionError::Unknown { .. }) => 400,
-            Self::SourceMismatch { .. } | Self::SourceNotAllowed { .. } | Self::NotOfCredential { .. } => 403,
-            Self::UnknownJob { .. } => 404,
-            Self::IdempotencyConflict { .. } | Self::UniqueConflict { .. } => 409,
-            Self::PayloadInvalid { .. }
-            | Self::MissingConfiguration { .. }
-            | Self::Options(OptionError::Invalid { .. }) => 422,
-            Self::OverRate(OverRate { problem: RateProblem::Ever { .. }, .. }) => 413,
-            Self::OverRate(_) | Self::QueueFull { .. } => 429,
-        }
+        self.rejection_code().http_status()
     }
 
     /// Seconds after which the same would pass, where that is known.
@@ -280,7 +293,7 @@ impl Rejection {
     pub fn pointer(&self) -> Option<String> {
         match self {
             Self::TooLarge { pointer, .. } => Some((*pointer).to_owned()),
-            Self::MalformedJson { .. } | Self::MissingField { .. } => None,
+            Self::BatchTooLarge { .. } | Self::MalformedJson { .. } | Self::MissingField { .. } => None,
             Self::UnknownField { field, .. } => Some(format!("/{}", escape_pointer(field))),
             Self::WrongType { pointer, .. } | Self::PayloadInvalid { pointer, .. } => Some(pointer.clone()),
             Self::UnknownJob { .. } | Self::NotOfCredential { .. } => Some("/jobName".to_owned()),

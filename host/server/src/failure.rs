@@ -2,8 +2,9 @@
 
 use crate::exit_code::ExitCode;
 use crate::hints;
+use mainworker_client::hints::told;
 use mainworker_domain::outcome::Outcome;
-use mainworker_domain::rejection::Rejection;
+use mainworker_domain::rejection::{Rejected, Rejection};
 use mainworker_sandbox::refusal::{GrantRefusal, ModuleRefusal};
 use std::fmt::Display;
 
@@ -92,11 +93,12 @@ impl Failure {
 
 impl From<Rejection> for Failure {
     fn from(rejection: Rejection) -> Self {
+        let Rejected { code, pointer, detail, hint, .. } = told(&rejection);
         Self {
-            code: rejection.code().to_owned(),
-            message: rejection.to_string(),
-            pointer: rejection.pointer(),
-            hint: Some(hints::of_rejection(&rejection)),
+            code: code.as_str().to_owned(),
+            message: detail,
+            pointer,
+            hint,
             retry_after_seconds: rejection.retry_after_seconds(),
             exit: ExitCode::EnvelopeRejected,
             outcome: Outcome::Rejected,

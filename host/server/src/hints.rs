@@ -1,4 +1,5 @@
-//! What to try next, for each thing that can go wrong. The only place with advice.
+//! What to try next, for each thing that can go wrong. The only place with advice but for rejections: theirs is where the
+//! client library finds it too, so that both say the same.
 
 mod api;
 mod client;
@@ -11,132 +12,25 @@ pub use client::{
     of_schedule_to_put, of_tasks_out_of_reach, of_unsure_run, of_unsure_schedule, of_unsure_schedules,
     of_unsure_task,
 };
+pub use mainworker_client::hints::of_rejection;
 pub use new::of_new;
 pub use sample::{
     of_missing_samples, of_nothing_to_check, of_output, of_pack_out, of_sample, of_samples_of_many,
     of_schemas, of_unreadable_samples,
 };
 
+use mainworker_client::hints::of_missing_key;
 use mainworker_domain::catalog::{CONTRACT, DescriptionError};
-use mainworker_domain::configuration::From as KeySource;
 use mainworker_domain::egress::EgressRefusal;
-use mainworker_domain::lifecycle::State;
 use mainworker_domain::limits::{Limit, Unit};
 use mainworker_domain::manifest::Access;
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach};
-use mainworker_domain::rate::{OverRate, RateOf, RateProblem};
-use mainworker_domain::rejection::{JsonProblem, Rejection};
 use mainworker_domain::table::{TableError, TableProblem};
-use mainworker_domain::task_options::OptionError;
 use mainworker_queue::sqlite::OpenError;
 use mainworker_queue::store::StoreError;
 use mainworker_sandbox::attempt::{AttemptReport, Denied};
 use mainworker_sandbox::capabilities::http::{Trouble, Unanswered};
 use mainworker_sandbox::refusal::{GrantRefusal, ModuleRefusal};
-
-const OPTIONS_EXAMPLE: &str = r#"options are such as {"delayMs": 90000, "priority": 5, "label": "…", "tags": ["…"], "idempotencyKey": "…"}"#;
-const ENVELOPE: &str =
-    r#"an envelope is {"configuration": {}, "jobName": "…", "source": "…", "jobPayload": {}}"#;
-
-/// For an envelope that is not taken.
-pub fn of_rejection(rejection: &Rejection) -> String {
-    match rejection {
-        Rejection::TooLarge { pointer: "/configuration", .. } => {
-            "pass only the keys that the job names; `mainworker jobs show NAME` lists them".to_owned()
-        }
-        Rejection::TooLarge { .. } => "pass data in a mount and name it in the payload".to_owned(),
-        Rejection::MalformedJson { problem: JsonProblem::DuplicateKey { key }, .. } => {
-            format!("keep one `{key}` of the two")
-        }
-        Rejection::MalformedJson { .. } => format!("check the file with `jq .`; {ENVELOPE}"),
-        Rejection::MissingField { field } => format!("add `\"{field}\": …`; {ENVELOPE}"),
-        Rejection::UnknownField { field, .. } if crate::sample::FIELDS.contains(&field.as_str()) => {
-            "if it is a sample of a job, `mainworker module check` runs it".to_owned()
-        }
-        Rejection::UnknownField { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-        Rejection::UnknownField { nearest: None, .. } => {
-            format!("remove it, or move it into `jobPayload`; {ENVELOPE}")
-        }
-        Rejection::WrongType { .. } => ENVELOPE.to_owned(),
-        Rejection::UnknownJob { nearest, is_a_name, .. } => match (nearest.as_slice(), is_a_name) {
-            ([], false) => {
-                "a job name is 1 to 63 of a-z, 0-9 and `-`; `mainworker jobs` lists the jobs".to_owned()
-            }
-            ([], true) => "`mainworker jobs` lists the jobs; `--modules DIR` says where they are".to_owned(),
-            (names, _) => {
-                format!("did you mean `{}`? `mainworker jobs` lists the jobs", names.join("` or `"))
-            }
-        },
-        Rejection::SourceNotAllowed { job, allowed, .. } => match allowed.first() {
-            Some(first) => format!(
-                "use a source that the job allows, such as `{first}`, or add yours to `[schedulable-by] sources` in the job.toml of `{job}`"
-            ),
-            None => format!("add the source to `[schedulable-by] sources` in the job.toml of `{job}`"),
-        },
-        Rejection::PayloadInvalid { job, .. } => {
-            format!("`mainworker jobs show {job}` shows the payload's schema")
-        }
-        Rejection::MissingConfiguration { key, from, secret, .. } => missing_key(key, *from, *secret),
-        Rejection::SourceMismatch { source_name, .. } => {
-            format!("write `\"source\": \"{source_name}\"`, or use the token of the other source")
-        }
-        Rejection::NotOfCredential { job, .. } => {
-            format!(
-                "use a token that is for `{job}` too: `mainworker token create --source … --jobs …,{job}`"
-            )
-        }
-        Rejection::Options(OptionError::Unknown { nearest: Some(nearest), .. }) => {
-            format!("did you mean `{nearest}`?")
-        }
-        Rejection::Options(_) => OPTIONS_EXAMPLE.to_owned(),
-        Rejection::OverRate(over) => of_rate(over),
-        Rejection::IdempotencyConflict { .. } => {
-            "use a new key for new content; repeat a request as it was".to_owned()
-        }
-        Rejection::UniqueConflict { state: State::Running, .. } => {
-            "wait until it has ended, cancel it, or take it with `\"uniquePolicy\": \"existing\"`".to_owned()
-        }
-        Rejection::UniqueConflict { .. } => {
-            r#"cancel it, or say `"uniquePolicy": "replace"` or `"existing"`"#.to_owned()
-        }
-        Rejection::QueueFull { .. } => {
-            "try again later; `tasks-max` under `[queue]` in the settings is the bound".to_owned()
-        }
-    }
-}
-
-fn of_rate(OverRate { of, problem, .. }: &OverRate) -> String {
-    let rate = match of {
-        RateOf::Job(job) => format!("`rate-limit` under `[run]` in the job.toml of `{job}`"),
-        RateOf::Source(source) if source.contains(':') => {
-            format!("`rate-limit` under `[sources.\"{source}\"]` in the settings")
-        }
-        RateOf::Source(source) => format!("`rate-limit` under `[sources.{source}]` in the settings"),
-    };
-    match problem {
-        RateProblem::Now { .. } => {
-            format!("wait as long as the header `Retry-After` says; {rate} is the rate")
-        }
-        RateProblem::Ever { at_once } => format!("send batches of at most {at_once}; {rate} is the rate"),
-    }
-}
-
-fn missing_key(key: &str, from: KeySource, secret: bool) -> String {
-    let envelope = format!("`\"configuration\": {{\"{key}\": …}}` in the envelope");
-    let host = if secret {
-        // A settings file is no place for a secret.
-        format!(
-            "a file `{key}` in the folder that `[configuration] files-dir` of the settings names, or the variable that `env-prefix` makes of it"
-        )
-    } else {
-        format!("`\"{key}\" = …` under `[configuration.values]` in the settings")
-    };
-    match from {
-        KeySource::Envelope => format!("add {envelope}"),
-        KeySource::Host => format!("add {host}"),
-        KeySource::Either => format!("add {envelope}, or {host}"),
-    }
-}
 
 /// For a token that is not made.
 pub fn of_token_not_made() -> String {
@@ -255,7 +149,7 @@ pub fn of_grant(refusal: &GrantRefusal) -> String {
             format!("add to the settings:\n[http]\nallow = [\"{origin}\"]")
         }
         GrantRefusal::Egress(EgressRefusal::Unset { key, from, .. }) => {
-            format!("{}; or make the grant `optional = true` in job.toml", missing_key(key, *from, false))
+            format!("{}; or make the grant `optional = true` in job.toml", of_missing_key(key, *from, false))
         }
         GrantRefusal::Egress(EgressRefusal::NotAnOrigin { key, .. }) => {
             format!("give `{key}` a URL such as `https://api.example.com/v1`")
@@ -422,6 +316,15 @@ pub fn of_table(error: &TableError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mainworker_domain::rejection::Rejection;
+
+    #[test]
+    fn a_sample_that_is_sent_as_an_envelope_is_known_by_each_of_its_fields() {
+        for field in crate::sample::FIELDS {
+            let hint = of_rejection(&Rejection::UnknownField { field: field.to_owned(), nearest: None });
+            assert!(hint.contains("`mainworker module check` runs it"), "{field}: {hint}");
+        }
+    }
 
     #[test]
     fn a_file_that_a_job_cannot_see_says_where_its_files_are() {

@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use mainworker_domain::json;
 use mainworker_domain::limits::{BATCH_BYTES_MAX, BATCH_TASKS_MAX, ENVELOPE_BYTES_MAX, OPTIONS_BYTES_MAX};
 use mainworker_domain::nearest::nearest;
+use mainworker_domain::rejection::Rejection;
 use mainworker_domain::task_options::{OptionError, TaskOptions};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
@@ -54,12 +55,16 @@ impl Kind {
     }
 
     fn too_large(self, observed: u64, observed_is_least: bool) -> ApiError {
+        let allowed = self.bytes_max();
         let what = match self {
             Self::Task | Self::Schedules => "the request",
-            Self::Batch => "the batch",
+            Self::Batch => {
+                let unit = "bytes";
+                return Rejection::BatchTooLarge { unit, observed, observed_is_least, allowed }.into();
+            }
             Self::Small => "the body",
         };
-        ApiError::TooLarge { what, unit: "bytes", observed, observed_is_least, allowed: self.bytes_max() }
+        ApiError::TooLarge { what, observed, observed_is_least, allowed }
     }
 }
 
@@ -103,7 +108,7 @@ async fn room(api: &Api, bytes: u64) -> Result<SemaphorePermit<'_>, ApiError> {
 /// All of a body, if it comes in time.
 async fn collect(mut body: Body, kind: Kind, time: Duration) -> Result<Bytes, ApiError> {
     match timeout(time, collect_pieces(&mut body, kind)).await {
-        Ok(Err(error @ ApiError::TooLarge { .. })) => {
+        Ok(Err(error)) if error.code() == "too_large" => {
             discard(&HeaderMap::new(), body).await;
             Err(error)
         }
@@ -199,13 +204,11 @@ pub(super) fn batch(bytes: &[u8]) -> Result<Vec<Asked>, ApiError> {
         expected: "an array",
     })?;
     if tasks.len() > BATCH_TASKS_MAX {
-        return Err(ApiError::TooLarge {
-            what: "the batch",
-            unit: "tasks",
-            observed: tasks.len() as u64,
-            observed_is_least: false,
-            allowed: BATCH_TASKS_MAX as u64,
-        });
+        let observed = tasks.len() as u64;
+        let allowed = BATCH_TASKS_MAX as u64;
+        let rejection =
+            Rejection::BatchTooLarge { unit: "tasks", observed, observed_is_least: false, allowed };
+        return Err(rejection.into());
     }
     let each = tasks.iter().enumerate();
     each.map(|(index, raw)| task(raw.get().as_bytes()).map_err(|error| error.of_batch(index))).collect()

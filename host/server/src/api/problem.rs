@@ -15,7 +15,7 @@ use mainworker_client::wire::Problem;
 use mainworker_domain::access::Role;
 use mainworker_domain::json::Malformed;
 use mainworker_domain::lifecycle::Refusal;
-use mainworker_domain::rejection::escape_pointer;
+use mainworker_domain::rejection::{Rejection, escape_pointer};
 use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::OptionError;
 use mainworker_queue::store::StoreError;
@@ -119,14 +119,12 @@ pub enum ApiError {
     },
     /// More than is taken.
     #[error(
-        "{what} has {}{observed} {unit}, expected at most {allowed}",
+        "{what} has {}{observed} bytes, expected at most {allowed}",
         if *observed_is_least { "more than " } else { "" }
     )]
     TooLarge {
         /// What has too much.
         what: &'static str,
-        /// What is counted.
-        unit: &'static str,
         /// How much it has.
         observed: u64,
         /// Whether counting stopped there.
@@ -277,6 +275,12 @@ pub enum ApiError {
         /// Why it is not taken.
         problem: Box<ApiError>,
     },
+}
+
+impl From<Rejection> for ApiError {
+    fn from(rejection: Rejection) -> Self {
+        Self::NotTaken(Box::new(rejection.into()))
+    }
 }
 
 impl From<TokenNotMade> for ApiError {
@@ -465,11 +469,12 @@ fn shown_pointer(pointer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mainworker_client::hints::told;
     use mainworker_domain::rate::{OverRate, RateLimit, RateOf, RateProblem};
-    use mainworker_domain::rejection::{JsonProblem, Rejection};
+    use mainworker_domain::rejection::{JsonProblem, Rejected, RejectionCode};
     use std::collections::BTreeSet;
 
-    /// One rejection of each code that a rejection can have.
+    /// One rejection of each kind.
     fn rejections() -> Vec<Rejection> {
         let text = String::new;
         let task_id = TaskId::from_bytes([7; 16]);
@@ -482,6 +487,7 @@ mod tests {
                 observed_is_least: false,
                 allowed_bytes: 1,
             },
+            Rejection::BatchTooLarge { unit: "tasks", observed: 2, observed_is_least: false, allowed: 1 },
             Rejection::MalformedJson { problem: JsonProblem::TooDeep, line: 1, column: 1 },
             Rejection::MissingField { field: "source" },
             Rejection::UnknownField { field: text(), nearest: None },
@@ -542,6 +548,26 @@ mod tests {
             assert_eq!(problem.detail, rejection.to_string());
             assert!(problem.hint.is_some(), "{}", rejection.code());
         }
+    }
+
+    #[test]
+    fn a_rejection_is_the_same_on_both_sides_of_the_wire() {
+        let mut codes = BTreeSet::new();
+        for rejection in rejections() {
+            let here = told(&rejection);
+            codes.insert(here.code);
+            for (answer, here) in [
+                (ApiError::from(rejection.clone()), here.clone()),
+                (ApiError::from(rejection).of_batch(7), here.of_batch(7)),
+            ] {
+                let problem = answer.problem();
+                assert_eq!(Problem::from(&here), problem);
+                let sent = serde_json::to_string(&problem).unwrap();
+                let there: Problem = serde_json::from_str(&sent).unwrap();
+                assert_eq!(Rejected::try_from(&there), Ok(here));
+            }
+        }
+        assert_eq!(codes, RejectionCode::ALL.into(), "one of each code");
     }
 
     #[test]

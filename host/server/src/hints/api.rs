@@ -1,8 +1,8 @@
 //! For requests to a running host.
 
-use super::OPTIONS_EXAMPLE;
 use crate::access::Unauthenticated;
 use crate::api::problem::{ApiError, status_of};
+use mainworker_client::hints::OPTIONS_EXAMPLE;
 use crate::schedules::ScheduleRefused;
 use mainworker_domain::lifecycle::{Refusal, State};
 use mainworker_domain::rejection::JsonProblem;
@@ -56,7 +56,6 @@ pub fn of_api(error: &ApiError) -> Option<String> {
         ApiError::UnsupportedMediaType { .. } => {
             "send JSON with the header `Content-Type: application/json`, not compressed".to_owned()
         }
-        ApiError::TooLarge { what: "the batch", .. } => "send several batches".to_owned(),
         ApiError::TooLarge { what: "the body", .. } => "`/openapi.json` describes the request".to_owned(),
         ApiError::TooLarge { .. } => "pass data in a mount and name it in the payload".to_owned(),
         ApiError::Timeout { .. } => "send the body at once after the headers".to_owned(),
