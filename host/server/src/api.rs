@@ -13,6 +13,7 @@ mod connections;
 mod cursor;
 mod endpoint;
 mod enqueue;
+mod etag;
 mod events;
 mod filter;
 mod health;
@@ -129,6 +130,7 @@ fn routes() -> Vec<(Endpoint, Handler)> {
         row("POST", "/v1/tasks/retry", OPERATE, post(bulk::retry_many)),
         row("GET", "/v1/jobs", READ_OR_ENQUEUE, get(jobs::list_jobs)),
         row("GET", "/v1/jobs/{name}", READ_OR_ENQUEUE, get(jobs::show_job)),
+        row("GET", "/v1/jobs/{name}/description", READ_OR_ENQUEUE, get(jobs::describe_job)),
         row("POST", "/v1/jobs/{name}/pause", OPERATE, post(pause::pause_job)),
         row("POST", "/v1/jobs/{name}/resume", OPERATE, post(pause::resume_job)),
         row("POST", "/v1/pause", OPERATE, post(pause::pause_all)),
@@ -243,6 +245,7 @@ mod tests {
         POST /v1/tasks/retry: operate
         GET /v1/jobs: enqueue read
         GET /v1/jobs/{name}: enqueue read
+        GET /v1/jobs/{name}/description: enqueue read
         POST /v1/jobs/{name}/pause: operate
         POST /v1/jobs/{name}/resume: operate
         POST /v1/pause: operate

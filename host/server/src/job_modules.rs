@@ -76,23 +76,37 @@ impl JobModules {
         read.map(Some)
     }
 
-    /// The envelope with its job.
+    /// The revision that is current for the job of this name.
     ///
     /// # Errors
     /// `unknown_job`, or why the job's module is not taken.
+    pub fn find(&self, name: &str) -> Result<Arc<Revision>, Failure> {
+        let catalog = self.catalog_for(name)?;
+        catalog.find(name).map(Arc::clone).map_err(|rejection| self.folder.unknown(rejection))
+    }
+
+    /// The envelope with its job.
+    ///
+    /// # Errors
+    /// As [`JobModules::find`].
     pub fn resolve(&self, envelope: Envelope) -> Result<KnownJob, Failure> {
-        let current = match JobName::parse(envelope.job_name()) {
+        let catalog = self.catalog_for(envelope.job_name())?;
+        catalog.resolve(envelope).map_err(|rejection| self.folder.unknown(rejection))
+    }
+
+    /// The job of this name alone, or the names of all of them.
+    fn catalog_for(&self, name: &str) -> Result<Catalog, Failure> {
+        let current = match JobName::parse(name) {
             Ok(name) => self.current(&name)?,
             Err(_) => None,
         };
-        let catalog = match current {
+        Ok(match current {
             Some(revision) => Catalog::of([revision]),
             None => {
                 let names = self.names();
                 Catalog::default().proposing(names.iter().map(JobName::to_string).collect())
             }
-        };
-        catalog.resolve(envelope).map_err(|rejection| self.folder.unknown(rejection))
+        })
     }
 
     /// The module file of one revision of the job, read and admitted again.

@@ -1,11 +1,13 @@
-//! `GET /v1/jobs` and `GET /v1/jobs/{name}`: the jobs, with how many tasks they have.
+//! `GET /v1/jobs` and `GET /v1/jobs/{name}`: the jobs, with how many tasks they have. And
+//! `GET /v1/jobs/{name}/description`: what changes with a job's module alone, so that it is worth keeping.
 
 use super::named::Named;
 use super::problem::ApiError;
-use super::{Api, openapi, shortened, shown};
-use axum::Json;
+use super::{Api, etag, openapi, shortened, shown};
 use axum::extract::State;
-use mainworker_client::wire::{Job, JobInfo, JobList};
+use axum::response::Response;
+use http::HeaderMap;
+use mainworker_client::wire::{Job, JobDescription, JobInfo, JobList};
 use mainworker_domain::catalog::Revision;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::nearest::nearest_few;
@@ -76,27 +78,71 @@ impl Known {
 
 /// Lists the jobs: those that have a module here, and those that ever had a task.
 #[utoipa::path(
-    get, path = "/v1/jobs", tag = "jobs",
-    responses((status = 200, description = "By name", body = JobList))
+    get, path = "/v1/jobs", tag = "jobs", params(openapi::Known),
+    responses(
+        (status = 200, description = "By name", body = JobList, headers(("ETag" = String, description = "Of this very answer"))),
+        (status = 304, description = "It is what `If-None-Match` names")
+    )
 )]
-pub(super) async fn list_jobs(State(api): State<Arc<Api>>) -> Result<Json<JobList>, ApiError> {
+pub(super) async fn list_jobs(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Response, ApiError> {
     let known = Known::look(&api).await?;
-    Ok(Json(JobList { jobs: known.jobs(), paused: known.overview.paused }))
+    etag::json(&headers, &JobList { jobs: known.jobs(), paused: known.overview.paused })
 }
 
 /// Shows a job with its manifest and its schemas.
 #[utoipa::path(
-    get, path = "/v1/jobs/{name}", tag = "jobs", params(openapi::JobPath),
-    responses((status = 200, description = "The job", body = Job))
+    get, path = "/v1/jobs/{name}", tag = "jobs", params(openapi::JobPath, openapi::Known),
+    responses(
+        (status = 200, description = "The job", body = Job, headers(("ETag" = String, description = "Of this very answer, counts included"))),
+        (status = 304, description = "It is what `If-None-Match` names")
+    )
 )]
-pub(super) async fn show_job(State(api): State<Arc<Api>>, Named(name): Named) -> Result<Json<Job>, ApiError> {
+pub(super) async fn show_job(
+    State(api): State<Arc<Api>>,
+    Named(name): Named,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let known = Known::look(&api).await?;
     let name = known.find(&name)?;
     let description = known.revision(&name).map(Revision::description);
-    Ok(Json(Job {
+    let job = Job {
         job: known.job(&name),
         manifest: description.map(|description| description.manifest.to_json()),
         payload_schema: description.and_then(|description| description.payload_schema.clone()),
         result_schema: description.and_then(|description| description.result_schema.clone()),
-    }))
+    };
+    etag::json(&headers, &job)
+}
+
+/// Describes what a task of the job is checked against.
+///
+/// It changes with the job's module alone, so it can be kept, and asked for again with `If-None-Match`. A job that there is
+/// not is the same problem as for a task of it.
+#[utoipa::path(
+    get, path = "/v1/jobs/{name}/description", tag = "jobs", params(openapi::JobPath, openapi::Known),
+    responses(
+        (status = 200, description = "Its manifest and its schemas", body = JobDescription,
+            headers(("ETag" = String, description = "Of this very answer"))),
+        (status = 304, description = "It is what `If-None-Match` names")
+    )
+)]
+pub(super) async fn describe_job(
+    State(api): State<Arc<Api>>,
+    Named(name): Named,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let modules = Arc::clone(&api.host.modules);
+    // It reads a module that has changed.
+    let found = spawn_blocking(move || modules.find(&name)).await;
+    let found = found.map_err(|_| ApiError::Host("reading the modules failed"))?;
+    let revision = found.map_err(|failure| ApiError::NotTaken(Box::new(failure)))?;
+    let description = revision.description();
+    let described = JobDescription {
+        name: description.manifest.job.name.to_string(),
+        revision: revision.digest().to_string(),
+        manifest: description.manifest.to_json(),
+        payload_schema: description.payload_schema.clone(),
+        result_schema: description.result_schema.clone(),
+    };
+    etag::json(&headers, &described)
 }

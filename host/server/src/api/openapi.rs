@@ -29,7 +29,7 @@ const TOKEN: &str = "token";
     paths(
         enqueue::enqueue, enqueue::enqueue_batch, tasks::list_tasks, tasks::show_task, log::read_log,
         cancel::cancel_task, retry::retry_task, bulk::cancel_many, bulk::retry_many, jobs::list_jobs, jobs::show_job,
-        pause::pause_job, pause::resume_job, pause::pause_all, pause::resume_all, tokens::create_token,
+        jobs::describe_job, pause::pause_job, pause::resume_job, pause::pause_all, pause::resume_all, tokens::create_token,
         schedules::list_schedules, schedules::show_schedule, schedules::next_times, schedules::apply_schedules,
         schedules::put_schedule, schedules::delete_schedule, schedules::pause_schedule, schedules::resume_schedule,
         schedules::trigger_schedule, schedules::backfill_schedule, tokens::list_tokens, tokens::revoke_token, audit::read_audit, stats::stats, events::follow_events,
@@ -222,6 +222,15 @@ pub(super) struct NextParameters {
 pub(super) struct JobPath {
     /// The job.
     name: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(super) struct Known {
+    /// The `ETag` of an answer that the caller has.
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<String>,
 }
 
 #[derive(IntoParams)]
