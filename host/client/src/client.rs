@@ -8,7 +8,7 @@ use crate::retries::{Repeat, Retries};
 use crate::target::Target;
 use crate::transport::{Answer, Transport, TroubleKind};
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode, header};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,6 +70,12 @@ impl Call {
     }
 }
 
+/// An answer with the entity tag by which to ask whether it has changed.
+pub(crate) struct Tagged<T> {
+    pub(crate) tag: Option<String>,
+    pub(crate) body: T,
+}
+
 impl Client {
     /// A client of the host at `base`, such as `http://127.0.0.1:8080`, with the usual bounds. Connects when it is first
     /// asked for something. For `https`, the certificate authorities of this system are trusted, or those of the file that
@@ -121,6 +127,25 @@ impl Client {
     pub(crate) async fn text(&self, call: Call) -> Result<String, ClientError> {
         let (asked, answer) = self.make(call).await?;
         asked.text(&answer)
+    }
+
+    /// One try at something that may be known by its tag; none if it has not changed since.
+    pub(crate) async fn look<T: DeserializeOwned>(
+        &self,
+        doing: &str,
+        target: Target,
+        known: Option<&str>,
+        answer_ms: u64,
+    ) -> Result<Option<Tagged<T>>, ClientError> {
+        let asked = self.asked(doing.to_owned(), false);
+        let bytes_max = self.options().answer_bytes_max;
+        let tried = self.transport().answer_unless_known(target.as_str(), known, answer_ms, bytes_max).await;
+        let answer = tried.map_err(|trouble| asked.failed(trouble, answer_ms, bytes_max, false))?;
+        if answer.status == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        let tag = answer.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        Ok(Some(Tagged { tag, body: asked.json(&answer)? }))
     }
 
     async fn make(&self, call: Call) -> Result<(Asked, Answer), ClientError> {

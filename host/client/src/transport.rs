@@ -118,7 +118,30 @@ impl Transport {
         answer_ms: u64,
         bytes_max: usize,
     ) -> Result<Answer, Trouble> {
-        let request = self.request(method, target, "application/json", body)?;
+        self.whole(self.request(method, target, "application/json", body)?, answer_ms, bytes_max).await
+    }
+
+    /// One try at a whole answer that may be known by its entity tag.
+    pub(crate) async fn answer_unless_known(
+        &self,
+        target: &str,
+        known: Option<&str>,
+        answer_ms: u64,
+        bytes_max: usize,
+    ) -> Result<Answer, Trouble> {
+        let mut request = self.request(&Method::GET, target, "application/json", None)?;
+        if let Some(tag) = known.and_then(|tag| HeaderValue::from_str(tag).ok()) {
+            request.headers_mut().insert(header::IF_NONE_MATCH, tag);
+        }
+        self.whole(request, answer_ms, bytes_max).await
+    }
+
+    async fn whole(
+        &self,
+        request: Request<Full<Bytes>>,
+        answer_ms: u64,
+        bytes_max: usize,
+    ) -> Result<Answer, Trouble> {
         within(answer_ms, async {
             let (head, body) = self.send(request).await?.into_parts();
             let body = collect(body, bytes_max).await?;

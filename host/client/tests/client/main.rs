@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod answers;
+mod blocking;
 mod follow;
 mod requests;
 mod retries;
+mod scheduler;
 mod scripted;
 mod tls;

@@ -2,8 +2,8 @@
 
 use crate::access::Unauthenticated;
 use crate::api::problem::{ApiError, status_of};
-use mainworker_client::hints::OPTIONS_EXAMPLE;
 use crate::schedules::ScheduleRefused;
+use mainworker_client::hints::OPTIONS_EXAMPLE;
 use mainworker_domain::lifecycle::{Refusal, State};
 use mainworker_domain::rejection::JsonProblem;
 use mainworker_domain::task_options::OptionError;

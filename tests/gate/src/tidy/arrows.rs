@@ -12,7 +12,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("host/domain", &[]),
     ("host/queue", &["host/domain"]),
     ("host/sandbox", &["host/domain"]),
-    ("host/client", &["host/domain"]),
+    // A typed payload names its job, so the company's types are known to whoever sends them.
+    ("host/client", &["host/domain", "jobs-wasm/models"]),
     ("host/server", &["host/client", "host/queue", "host/sandbox", "host/domain"]),
     ("guest-sdk/macros", &[]),
     ("guest-sdk", &["guest-sdk/macros"]),
@@ -100,6 +101,7 @@ mod tests {
         for room in ["host/queue", "host/sandbox", "host/client"] {
             assert!(findings(room, &["host/domain"]).is_empty(), "{room}");
         }
+        assert!(findings("host/client", &["jobs-wasm/models"]).is_empty());
         assert!(findings("guest-sdk", &["guest-sdk/macros"]).is_empty());
         assert!(findings("jobs-wasm/echo", &["guest-sdk", "jobs-wasm/models"]).is_empty());
         assert!(findings("tests/bench", &["host/sandbox", "jobs-wasm/edge-logs", "tests/guests"]).is_empty());
@@ -112,6 +114,7 @@ mod tests {
             ("host/queue", "host/sandbox"),
             ("host/sandbox", "host/queue"),
             ("host/client", "host/server"),
+            ("host/client", "jobs-wasm/edge-logs"),
             ("host/server", "tests/gate"),
             ("guest-sdk", "host/domain"),
             ("guest-sdk/macros", "guest-sdk"),
