@@ -85,8 +85,14 @@ impl Http {
     /// The status of an answer, whatever its body is.
     #[track_caller]
     pub(crate) fn ask_status(&self, method: &str, target: &str) -> u16 {
+        self.ask_status_with(method, target, &[])
+    }
+
+    /// The same with these headers in the request.
+    #[track_caller]
+    pub(crate) fn ask_status_with(&self, method: &str, target: &str, headers: &[(&str, &str)]) -> u16 {
         let mut connection = self.connect();
-        connection.send(&self.head(method, target, &[], 0));
+        connection.send(&self.head(method, target, headers, 0));
         connection.head().0
     }
 

@@ -86,6 +86,12 @@ mod notices;
 /// The commands for a running host.
 #[cfg(test)]
 mod remote;
+/// Tasks that are built and sent by the client library.
+#[cfg(test)]
+mod scheduling;
+/// The programs that show how to use the client library.
+#[cfg(test)]
+mod shown_programs;
 
 // Making jobs and modules.
 
