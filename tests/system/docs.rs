@@ -1,9 +1,13 @@
-//! `SETTINGS.md` and `mainworker.example.toml` say what the code does.
+//! `SETTINGS.md`, `mainworker.example.toml` and `schedules.example.toml` say what the code does.
 
 use crate::host::TestHost;
-use crate::jobs::workspace;
+use crate::jobs::{built, workspace};
+use jiff::tz::TimeZoneDatabase;
+use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::limits::{LIMITS, Limit, Unit};
 use mainworker_domain::quantity::{parse_bytes, parse_ms};
+use mainworker_domain::schedule::Definitions;
+use mainworker_sandbox::module_file::ModuleFile;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fs;
@@ -111,4 +115,60 @@ fn the_example_has_every_section_and_is_read() {
     // What it names is not on this machine, and `check` says so.
     let said = host.mainworker(&["settings", "check"]).finish().exits(2).stderr();
     assert!(said.starts_with("error[settings_unusable]"), "{said}");
+}
+
+/// Each run of the example is one that its job takes, from the scheduler.
+#[test]
+fn the_example_of_schedules_is_for_the_companys_jobs() {
+    let text = document("schedules.example.toml");
+    let definitions = Definitions::from_toml(&text, &TimeZoneDatabase::bundled()).expect("it is read");
+    let now = Timestamp::parse("2026-02-28T12:00:00Z").expect("a time");
+    let mut jobs = BTreeSet::new();
+    for (name, definition) in &definitions.schedules {
+        definition.check(now).unwrap_or_else(|error| panic!("`{name}`: {error}"));
+        let module = fs::read(built().join(format!("{}.wasm", definition.job))).expect("the job is built");
+        let module = ModuleFile::admit(module).expect("it is admitted");
+        let revision = module.revision();
+        let sources = &revision.manifest().schedulable_by;
+        assert!(sources.iter().any(|source| source == "scheduler"), "`{name}`: {sources:?}");
+        let schema = revision.payload_schema().expect("the company's jobs have one");
+        for occurrence in
+            definition.occurrences(now).between(now, now.after_ms(40 * 24 * 3_600_000)).take(100)
+        {
+            let payload = serde_json::from_str(&definition.payload(occurrence)).expect("JSON");
+            assert_eq!(schema.misfit(&payload), None, "`{name}` at {occurrence}: {payload}");
+            let options = definition.task_options(name, occurrence);
+            options.check(now).unwrap_or_else(|error| panic!("`{name}` at {occurrence}: {error}"));
+        }
+        jobs.insert(definition.job.to_string());
+    }
+    for job in ["account-bandwidth", "archive-stream", "charge-accounts", "edge-logs"] {
+        assert!(jobs.contains(job), "`{job}` has no schedule");
+    }
+}
+
+/// Whoever copies a line finds every key.
+#[test]
+fn the_example_of_schedules_has_every_key() {
+    let text = document("schedules.example.toml");
+    let host = TestHost::with_jobs(&[]);
+    // What an unknown key is told is the list of all.
+    let known = |unknown: &str| {
+        let file = format!("set = 'x'\n[schedule.x]\njob = 'x'\n{unknown}");
+        host.write("schedules.toml", file);
+        let said = host.mainworker(&["schedule", "apply", "schedules.toml"]).finish().exits(2).stderr();
+        let list = said
+            .split_once("expected one of ")
+            .map(|(_, list)| list.lines().next().unwrap_or_default().to_owned());
+        let list = list.unwrap_or_else(|| panic!("no list of keys: {said}"));
+        list.split(", ").map(|key| key.trim_matches('`').to_owned()).collect::<Vec<_>>()
+    };
+    let (keys, options) = (known("nothing = 1"), known("options = { nothing = 1 }"));
+    assert!(keys.len() > 10 && options.len() > 5, "{keys:?} {options:?}");
+    for key in keys {
+        assert!(text.lines().any(|line| line.starts_with(&format!("{key} = "))), "`{key}` is not there");
+    }
+    for option in options {
+        assert!(text.contains(&format!("{option} = ")), "`{option}` is not there");
+    }
 }

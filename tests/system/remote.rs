@@ -1,5 +1,7 @@
 //! The commands for a running host: `queue`, `status`, `list`, `log`, `cancel`, `retry`, `pause`, `resume`, `stats`.
 
+/// What is asked before schedules are applied.
+mod asked;
 /// Many tasks at once, by a filter.
 mod bulk;
 /// Cancel, retry, pause, by ids and names.
@@ -12,6 +14,8 @@ mod listing;
 mod log;
 /// Tokens and escape codes, which are in nothing that is printed.
 mod printed;
+/// Schedules, beside hosts that answer as they are told.
+mod schedules;
 /// Hosts that are away, are somebody else, or do not let one in.
 mod strangers;
 /// Tasks that somebody waits for.
