@@ -106,7 +106,7 @@ fn values(definition: &RawValue) -> Values {
 /// The key that a field is in the file, and whether it is a duration there.
 fn step_of(field: &str, keys: &[Key]) -> (Step, bool) {
     match keys.iter().enumerate().find(|(_, (_, known, _))| *known == field) {
-        Some((place, (key, _, is_duration))) => (Step::Key(place, *key), *is_duration),
+        Some((place, (key, _, is_duration))) => (Step::Key(place, key), *is_duration),
         None => (Step::Name(field.to_owned()), false),
     }
 }

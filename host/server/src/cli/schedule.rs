@@ -49,7 +49,7 @@ pub enum ScheduleCommand {
   mainworker schedule put nightly nightly.json
 
 The file is the definition as `POST /v1/schedules/{name}/put` takes it; `schedule show NAME --json` has one.")]
-    Put(put::PutArgs),
+    Put(Box<put::PutArgs>),
     /// Delete a schedule that belongs to no file; its tasks stay
     #[command(after_help = "Example:
   mainworker schedule delete ping")]
