@@ -92,6 +92,9 @@ mod scheduling;
 /// The programs that show how to use the client library.
 #[cfg(test)]
 mod shown_programs;
+/// The commands for schedules, with a host that has some.
+#[cfg(test)]
+mod schedules_cli;
 
 // Making jobs and modules.
 
