@@ -80,6 +80,9 @@ mod scheduled;
 /// The HTTP API.
 #[cfg(test)]
 mod api;
+/// The clock of a host for development.
+#[cfg(test)]
+mod dev_clock;
 /// Who is told what went wrong.
 #[cfg(test)]
 mod notices;

@@ -47,9 +47,21 @@ impl TestHost {
 
     /// The same with these variables in its environment.
     pub(crate) fn serve_with(&self, settings: &str, listen: &str, variables: &[(&str, &str)]) -> Serving<'_> {
+        self.serve_by(settings, listen, variables, &[])
+    }
+
+    /// The same with these flags.
+    pub(crate) fn serve_by(
+        &self,
+        settings: &str,
+        listen: &str,
+        variables: &[(&str, &str)],
+        flags: &[&str],
+    ) -> Serving<'_> {
         exchange_compiled(&jobs::shared_data().join("module-cache"), &self.path("data/module-cache"));
         let args = ["serve", "--settings", settings, "--modules", "modules", "--data", "data", "--listen"];
         let (mut command, host) = self.mainworker(&args).arg(listen).by_hand();
+        command.args(flags);
         command.envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");

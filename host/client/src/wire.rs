@@ -462,6 +462,12 @@ pub struct Stats {
     pub version: String,
     /// Since when it serves.
     pub started_at: String,
+    /// What time it is there; empty from a host that does not say so.
+    #[serde(default)]
+    pub now: String,
+    /// What a host says of itself that is for trying things out; null for any other.
+    #[serde(default)]
+    pub dev: Option<DevInfo>,
     /// Whether no attempt begins.
     pub paused: bool,
     /// Attempts that may run at a time.
@@ -474,6 +480,15 @@ pub struct Stats {
     pub store_bytes: u64,
     /// By name.
     pub jobs: Vec<JobInfo>,
+}
+
+/// A host that was started with `--dev`: nobody should rely on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct DevInfo {
+    /// What its clock showed when it started, if that is not the time that it was (`--clock`).
+    pub clock: Option<String>,
 }
 
 /// An attempt that runs.

@@ -19,7 +19,7 @@ mod exchange;
 mod handle;
 mod options;
 
-pub use clock::{Clock, Random, SystemClock};
+pub use clock::{Clock, Random};
 pub use handle::{Dispatch, RunningAttempt};
 pub use options::DispatchOptions;
 

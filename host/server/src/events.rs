@@ -3,13 +3,13 @@
 //! Observers are called where an event happens and must not wait. Subscribers get a copy and may be slow: one that is too
 //! slow misses events and is told how many. The store alone knows what is true; events say when to look.
 
+use crate::clock::HostClock;
 use mainworker_domain::event::Event;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
 use serde_json::{Value, json};
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 use tokio::sync::broadcast;
 
 /// Events that a subscriber may be behind before it misses some.
@@ -29,19 +29,20 @@ pub type Observer = Box<dyn Fn(&Stamped) + Send + Sync>;
 
 /// The place where events are told.
 pub struct Events {
+    clock: Arc<HostClock>,
     observers: Vec<Observer>,
     subscribers: broadcast::Sender<Arc<Stamped>>,
 }
 
 impl Events {
-    /// With these observers and no subscriber.
-    pub fn new(observers: Vec<Observer>) -> Self {
-        Self { observers, subscribers: broadcast::Sender::new(BEHIND_MAX) }
+    /// With these observers and no subscriber. Events are stamped by `clock`.
+    pub fn new(clock: Arc<HostClock>, observers: Vec<Observer>) -> Self {
+        Self { clock, observers, subscribers: broadcast::Sender::new(BEHIND_MAX) }
     }
 
     /// Tells an event.
     pub fn emit(&self, event: Event) {
-        let stamped = Stamped { at: SystemTime::now().into(), event };
+        let stamped = Stamped { at: self.clock.now(), event };
         for observer in &self.observers {
             observer(&stamped);
         }

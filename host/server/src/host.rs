@@ -8,6 +8,7 @@ mod running;
 pub use running::Running;
 
 use crate::access::{Access, Caller};
+use crate::clock::HostClock;
 use crate::events::Events;
 use crate::failure::Failure;
 use crate::followers::Followers;
@@ -36,7 +37,6 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::SystemTime;
 use tokio::task;
 
 /// Envelopes of a batch that are checked without handing them to another thread. Each takes some microseconds.
@@ -49,6 +49,8 @@ pub struct Host {
     pub name: String,
     /// Since when.
     pub started_at: Timestamp,
+    /// What time it is, for all of it.
+    pub clock: Arc<HostClock>,
     /// Attempts at a time.
     pub slots: usize,
     /// Tasks that may be queued or running.
@@ -327,6 +329,6 @@ impl Host {
 
     /// The time.
     pub fn now(&self) -> Timestamp {
-        SystemTime::now().into()
+        self.clock.now()
     }
 }

@@ -7,6 +7,7 @@ pub mod access;
 pub mod api;
 pub mod canonical;
 pub mod cli;
+pub mod clock;
 pub mod door;
 pub mod events;
 pub mod exit_code;

@@ -3,6 +3,7 @@
 //! module ready → admitted again → grants intersected → one attempt. What goes wrong before the attempt has its word too:
 //! `refused`, `module-unavailable` or `host-error`.
 
+use crate::clock::{self, HostClock};
 use crate::door::Door;
 use crate::failure::Failure;
 use crate::hints;
@@ -31,7 +32,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 use tokio::sync::{Notify, OnceCell};
 use tokio::task;
 
@@ -43,12 +43,14 @@ pub struct SandboxRunner {
     sealer: Arc<Sealer>,
     offer: Arc<Offer>,
     told: OnEvent,
+    clock: Arc<HostClock>,
     /// Modules by digest, each prepared once; whoever comes while it is being prepared waits for it.
     ready: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Module>>>>>,
 }
 
 impl SandboxRunner {
-    /// A runner of the jobs in `modules`, with what the host offers. `told` is told of tasks that jobs ask for in vain.
+    /// A runner of the jobs in `modules`, with what the host offers and its clock. `told` is told of tasks that jobs ask for in
+    /// vain.
     pub fn new(
         sandbox: Arc<Sandbox>,
         modules: Arc<JobModules>,
@@ -56,8 +58,9 @@ impl SandboxRunner {
         sealer: Arc<Sealer>,
         offer: Arc<Offer>,
         told: OnEvent,
+        clock: Arc<HostClock>,
     ) -> Self {
-        Self { sandbox, modules, intake, sealer, offer, told, ready: Mutex::default() }
+        Self { sandbox, modules, intake, sealer, offer, told, clock, ready: Mutex::default() }
     }
 
     /// Makes the current module of a job ready, so that its first task need not wait for the compiler.
@@ -145,7 +148,12 @@ impl SandboxRunner {
             },
             payload,
             configuration,
-            granted: Granted { limits, intake: intake.clone().map(|intake| intake as _), ..granted },
+            granted: Granted {
+                limits,
+                intake: intake.clone().map(|intake| intake as _),
+                clock: clock::of_attempt(&self.clock),
+                ..granted
+            },
             listener: Some(Arc::new(LiveListener(Arc::clone(live)))),
             stop,
         };
@@ -168,7 +176,7 @@ impl SandboxRunner {
 
 impl Runner for SandboxRunner {
     async fn run(&self, task: ClaimedTask, live: Arc<Live>) -> Ended {
-        let started_at = Timestamp::from(SystemTime::now());
+        let started_at = self.clock.now();
         let (stop, stopped) = (Arc::new(Stop::default()), Arc::new(Notify::new()));
         let (wish, wished) = (Arc::clone(&stop), Arc::clone(&stopped));
         live.when_stopped(move |reason| {
@@ -182,7 +190,7 @@ impl Runner for SandboxRunner {
         // A module may have to be compiled first, which goes on for whoever wants it next.
         let request = tokio::select! {
             biased;
-            () = stopped.notified() => return not_begun(live.stop_requested(), started_at),
+            () = stopped.notified() => return not_begun(live.stop_requested(), started_at, self.clock.now()),
             request = self.request(&task, &live, stop) => request,
         };
         match request {
@@ -191,7 +199,7 @@ impl Runner for SandboxRunner {
                 let mounts =
                     request.granted.mounts.iter().map(|mount| mount.name().to_owned()).collect::<Vec<_>>();
                 let mut report = self.sandbox.attempt(request).await;
-                let finished_at = Timestamp::from(SystemTime::now());
+                let finished_at = self.clock.now();
                 if !matches!(report.end, AttemptEnd::Completed { .. })
                     && let Some(intake) = &intake
                 {
@@ -216,7 +224,7 @@ impl Runner for SandboxRunner {
                 });
                 ended(report, error, tasks.unwrap_or_default(), started_at, finished_at)
             }
-            Err(failure) => not_run(failure, started_at),
+            Err(failure) => not_run(failure, started_at, self.clock.now()),
         }
     }
 
@@ -250,31 +258,36 @@ fn ended(
 }
 
 /// A task that nobody wanted any more before its attempt could begin.
-fn not_begun(reason: Option<StopReason>, started_at: Timestamp) -> Ended {
+fn not_begun(reason: Option<StopReason>, started_at: Timestamp, finished_at: Timestamp) -> Ended {
     let end = match reason {
         Some(StopReason::Cancelled) => AttemptEnd::Cancelled,
         Some(StopReason::Interrupted | StopReason::Stale) | None => AttemptEnd::Interrupted,
     };
     let error =
         end.code().map(|code| AttemptError { code: code.to_owned(), message: end.message(), hint: None });
-    without_attempt(Ending::from(&end), error, started_at)
+    without_attempt(Ending::from(&end), error, started_at, finished_at)
 }
 
 /// Nobody is left to mend an envelope that is not taken any more, so the attempt is refused rather than rejected.
-fn not_run(failure: Failure, started_at: Timestamp) -> Ended {
+fn not_run(failure: Failure, started_at: Timestamp, finished_at: Timestamp) -> Ended {
     let outcome = match failure.outcome {
         Outcome::Rejected => Outcome::Refused,
         outcome => outcome,
     };
     let error = AttemptError { code: failure.code, message: failure.message, hint: failure.hint };
-    without_attempt(outcome.into(), Some(error), started_at)
+    without_attempt(outcome.into(), Some(error), started_at, finished_at)
 }
 
-fn without_attempt(ending: Ending, error: Option<AttemptError>, started_at: Timestamp) -> Ended {
+fn without_attempt(
+    ending: Ending,
+    error: Option<AttemptError>,
+    started_at: Timestamp,
+    finished_at: Timestamp,
+) -> Ended {
     Ended {
         ending,
         started_at,
-        finished_at: SystemTime::now().into(),
+        finished_at,
         usage: Usage::default(),
         result: None,
         error,

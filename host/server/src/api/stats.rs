@@ -3,9 +3,10 @@
 use super::jobs::Known;
 use super::problem::ApiError;
 use super::{Api, shown};
+use crate::clock::Mode;
 use axum::Json;
 use axum::extract::State;
-use mainworker_client::wire::{RunningInfo, Stats};
+use mainworker_client::wire::{DevInfo, RunningInfo, Stats};
 use std::sync::Arc;
 
 /// Shows how the host is and what it does now.
@@ -25,6 +26,11 @@ pub(super) async fn stats(State(api): State<Arc<Api>>) -> Result<Json<Stats>, Ap
         host: api.host.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: api.host.started_at.to_string(),
+        now: api.host.now().to_string(),
+        dev: match api.host.clock.mode() {
+            Mode::Service => None,
+            Mode::Development { clock } => Some(DevInfo { clock: clock.map(|moment| moment.to_string()) }),
+        },
         paused: known.overview.paused,
         slots: api.host.slots as u64,
         running: running.collect(),

@@ -2,6 +2,7 @@
 
 use super::HostArgs;
 use crate::api;
+use crate::clock::{HostClock, Mode};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::host::Running;
@@ -12,6 +13,7 @@ use crate::terminal;
 use clap::Args;
 use mainworker_domain::quantity::format_ms;
 use mainworker_queue::store::Store;
+use mainworker_domain::lifecycle::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -45,6 +47,22 @@ pub struct ServeArgs {
 }
 
 pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
+    /// Serve for trying things out; says so wherever it can, and cannot be set in a settings file
+    #[arg(long)]
+    dev: bool,
+    /// Begin with this time on the host's wall clock, which goes on evenly from there; jobs see it too
+    #[arg(long, value_name = "TIME", requires = "dev", value_parser = moment)]
+    clock: Option<Timestamp>,
+}
+
+fn moment(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::parse(text).ok_or("expected a time such as `2031-03-30T00:59:30Z`")
+}
+
+impl ServeArgs {
+    fn mode(&self) -> Mode {
+        if self.dev { Mode::Development { clock: self.clock } } else { Mode::Service }
+    }
     let settings = Settings::load(args.host.settings.as_deref())?;
     let data_dir = args.host.data_dir().ok_or_else(|| {
         let hint = "name a folder with `--data DIR`";
@@ -76,7 +94,9 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
     let grace = Duration::from_millis(grace_ms);
     let folder = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
     let (unusable, closed) = (settings.unusable(folder.path(), true), settings.closed());
-    let running = Running::start(settings, folder, data_dir).await?;
+    let clock = Arc::new(HostClock::of(args.mode()));
+    warn_of_mode(clock.mode());
+    let running = Running::start(settings, folder, data_dir, clock).await?;
     for Failure { message, hint, .. } in unusable {
         tracing::warn!(problem = message, hint, "what the settings name cannot be used");
     }
@@ -132,6 +152,18 @@ async fn warn_of_pauses(running: &Running) {
     if overview.paused {
         tracing::warn!("everything is paused: no attempt begins; `mainworker resume` ends it");
     }
+/// A host for development must not be taken for another.
+fn warn_of_mode(mode: Mode) {
+    let Mode::Development { clock } = mode else { return };
+    tracing::warn!("this host is for trying things out (`--dev`): nobody should rely on it");
+    if let Some(clock) = clock {
+        tracing::warn!(
+            %clock,
+            "its clock does not show the time: tasks, tokens, events and jobs go by what it shows (`--clock`)"
+        );
+    }
+}
+
     for (job, _) in overview.jobs.iter().filter(|(_, job)| job.paused) {
         tracing::warn!(%job, "the job is paused; `mainworker resume JOB` ends it");
     }

@@ -55,6 +55,8 @@ fn shown(stats: &Stats, now: Timestamp, columns: Option<u16>) -> String {
         .into_iter()
         .map(|state| format!("{} {state}", stats.tasks.get(state.as_str()).copied().unwrap_or(0)))
         .collect();
+    // By the clock of the host, which may differ from the one here.
+    let now = Timestamp::parse(&stats.now).unwrap_or(now);
     let paused = if stats.paused { " · paused: no attempt begins" } else { "" };
     let mut lines = vec![
         format!("{:<14} {} · mainworker {}", "host", stats.host, stats.version),
@@ -63,6 +65,13 @@ fn shown(stats: &Stats, now: Timestamp, columns: Option<u16>) -> String {
         format!("{:<14} {}", "tasks", counts.join(" · ")),
         format!("{:<14} {}", "stored", approximate_bytes(stats.store_bytes)),
     ];
+    if let Some(dev) = &stats.dev {
+        let clock = match &dev.clock {
+            Some(moment) => format!("; its clock was set to {moment}, and is at {}", stats.now),
+            None => String::new(),
+        };
+        lines.insert(1, format!("{:<14} for trying things out, not to be relied on{clock}", "development"));
+    }
     for line in &mut lines {
         *line = terminal::printable_line(line).into_owned();
     }

@@ -142,10 +142,8 @@ fn in_folder(args: &CreateArgs, data: &std::path::Path) -> Result<TokenCreated, 
         .build()
         .map_err(|error| Failure::host(format!("starting threads: {error}")))?;
     runtime.block_on(async {
-        let store = Running::open_store_alone(data)?;
-        let made = tokens::create(&store, asked, Actor::Operator, now()).await;
-        let made =
-            made.map_err(|error| Failure::usage("token_invalid", error, hints::of_token_not_made()))?;
+        let store = Running::open_store_alone(data, now())?;
+        let made = tokens::create(&store, asked, Actor::Operator, now()).await?;
         Ok(TokenCreated { id: made.id.to_string(), token: made.token.expose_secret().to_owned() })
     })
 }

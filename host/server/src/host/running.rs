@@ -7,6 +7,7 @@
 use super::Host;
 use crate::access::Access;
 use crate::cli::run::start_sandbox;
+use crate::clock::HostClock;
 use crate::door::Door;
 use crate::events::{Events, Observer};
 use crate::failure::Failure;
@@ -28,7 +29,7 @@ use crate::system_random::SystemRandom;
 use jiff::tz::TimeZoneDatabase;
 use mainworker_domain::event::Event;
 use mainworker_domain::lifecycle::Timestamp;
-use mainworker_queue::dispatch::{Dispatch, DispatchOptions, OnEvent, SystemClock};
+use mainworker_queue::dispatch::{Dispatch, DispatchOptions, OnEvent};
 use mainworker_queue::scheduler::Scheduler;
 use mainworker_queue::sqlite::{OpenError, SqliteStore};
 use mainworker_queue::store::{Store, StoreError};
@@ -39,7 +40,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::{self, JoinHandle};
 use tokio::time::sleep;
@@ -63,7 +64,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts a host on the data folder.
+    /// Starts a host on the data folder, whose time is `clock`.
     ///
     /// # Errors
     /// The first thing that cannot be had.
@@ -71,17 +72,18 @@ impl Running {
         mut settings: Settings,
         folder: ModulesFolder,
         data_dir: &Path,
+        clock: Arc<HostClock>,
     ) -> Result<Self, Failure> {
         settings.check_mounts_apart(folder.path(), Some(data_dir))?;
         settings.http.check()?;
         let access = Access::of(&settings.server)?;
-        let (store, sealer) = open_store(data_dir).await?;
+        let (store, sealer) = open_store(data_dir, clock.now()).await?;
         let name = host_name();
         let metrics = Arc::new(Metrics::new());
         let followers = Arc::new(Followers::default());
         let (readiness, log) = (Arc::new(Readiness::default()), Arc::new(HostLog::default()));
         let observers = vec![metrics.observer(), followers.observer(), readiness.observer(), log.observer()];
-        let (events, notifier) = told_of_events(&settings, observers, &name)?;
+        let (events, notifier) = told_of_events(&settings, &clock, observers, &name)?;
         if let Some(notifier) = notifier {
             tokio::spawn(notifier.run());
         }
@@ -89,12 +91,11 @@ impl Running {
             let events = Arc::clone(&events);
             Arc::new(move |event| events.emit(event))
         };
-        rescue_all(&store, &told).await?;
+        rescue_all(&store, &told, &clock).await?;
 
         let sandbox = Arc::new(start_sandbox(&settings.offer.ceilings, Some(data_dir.to_owned()))?);
         let modules = Arc::new(JobModules::of(folder));
         let door = Door::new(Arc::clone(&modules), settings.configuration.clone());
-        let clock = Arc::new(SystemClock::new());
         let rates = Rates::new(std::mem::take(&mut settings.source_rates), Arc::clone(&clock) as _);
         let ceilings = settings.offer.ceilings.clone();
         let intake = Arc::new(TaskIntake::new(door, Arc::clone(&sealer), ceilings, rates));
@@ -106,6 +107,7 @@ impl Running {
             sealer,
             offer,
             Arc::clone(&told),
+            Arc::clone(&clock),
         );
         let runner = Arc::new(runner);
         let queue = &settings.queue;
@@ -122,7 +124,8 @@ impl Running {
         prepare_all(&runner, &modules);
         let host = Host {
             name,
-            started_at: SystemTime::now().into(),
+            started_at: clock.now(),
+            clock,
             slots: queue.slots,
             tasks_max: queue.tasks_max,
             store,
@@ -154,8 +157,8 @@ impl Running {
     ///
     /// # Errors
     /// A folder that a host has, or a store that cannot be opened.
-    pub fn open_store_alone(data_dir: &Path) -> Result<SqliteStore, Failure> {
-        SqliteStore::open(data_dir, SystemTime::now().into()).map_err(|error| not_opened(&error))
+    pub fn open_store_alone(data_dir: &Path, now: Timestamp) -> Result<SqliteStore, Failure> {
+        SqliteStore::open(data_dir, now).map_err(|error| not_opened(&error))
     }
 
     /// Begins no more attempts, and waits for those that run. After `grace` they are interrupted: their tasks go back to the
@@ -205,6 +208,7 @@ fn retention(settings: &RetentionSettings) -> Retention {
 /// The place where events are told, and what posts notices if somebody wants them.
 fn told_of_events(
     settings: &Settings,
+    clock: &Arc<HostClock>,
     mut observers: Vec<Observer>,
     host: &str,
 ) -> Result<(Arc<Events>, Option<Notifier>), Failure> {
@@ -217,12 +221,12 @@ fn told_of_events(
         observers.push(notices.observer());
         posting = Some(notifier);
     }
-    Ok((Arc::new(Events::new(observers)), posting))
+    Ok((Arc::new(Events::new(Arc::clone(clock), observers)), posting))
 }
 
 /// The store in the data folder, and what seals configuration in it.
-async fn open_store(data_dir: &Path) -> Result<(Arc<SqliteStore>, Arc<Sealer>), Failure> {
-    let store = Running::open_store_alone(data_dir)?;
+async fn open_store(data_dir: &Path, now: Timestamp) -> Result<(Arc<SqliteStore>, Arc<Sealer>), Failure> {
+    let store = Running::open_store_alone(data_dir, now)?;
     // With the store in hand no other host makes a key at the same time.
     let kept = store.kept(CHECK_NAME).await.map_err(Failure::host)?;
     let sealer = Sealer::open(data_dir, kept.is_none())?;
@@ -261,13 +265,9 @@ fn store_failed(error: &StoreError) -> Failure {
 }
 
 /// Settles what a former host left running: it had the store to itself, as this one has now.
-async fn rescue_all(store: &SqliteStore, told: &OnEvent) -> Result<(), Failure> {
+async fn rescue_all(store: &SqliteStore, told: &OnEvent, clock: &HostClock) -> Result<(), Failure> {
     loop {
-        let rescue = Rescue {
-            leases_until: Timestamp::MAX,
-            tasks_max: RESCUED_AT_A_TIME,
-            now: SystemTime::now().into(),
-        };
+        let rescue = Rescue { leases_until: Timestamp::MAX, tasks_max: RESCUED_AT_A_TIME, now: clock.now() };
         let rescued = store.rescue(rescue).await.map_err(|error| store_failed(&error))?;
         for rescued in &rescued {
             let (state, reason) = (rescued.transition.next.state(), rescued.transition.reason);

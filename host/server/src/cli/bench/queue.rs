@@ -9,6 +9,7 @@ mod startup;
 use super::figures::Figures;
 use crate::cli::HostArgs;
 use crate::cli::run::start_sandbox;
+use crate::clock::{HostClock, Mode};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::host::Running;
@@ -23,6 +24,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 /// The token of the benchmark's own host, which nobody else reaches.
@@ -123,7 +125,8 @@ fn warmed(earlier: &Path, data: PathBuf) -> Result<PathBuf, Failure> {
 
 /// A host of the benchmark's own on a new store.
 async fn host(folder: &ModulesFolder, data_dir: &Path) -> Result<Running, Failure> {
-    Running::start(own_settings(), folder.clone(), data_dir).await
+    let clock = Arc::new(HostClock::of(Mode::Service));
+    Running::start(own_settings(), folder.clone(), data_dir, clock).await
 }
 
 fn own_settings() -> Settings {

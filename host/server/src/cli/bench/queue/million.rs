@@ -2,6 +2,7 @@
 
 use super::rates::new_task;
 use crate::cli::bench::figures::{Figures, percentile};
+use crate::cli::remote::now;
 use crate::failure::Failure;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Jitter, State, Timestamp};
@@ -15,7 +16,7 @@ use mainworker_queue::verbs::list::{Filter, List};
 use mainworker_queue::verbs::record::LogPiece;
 use mainworker_queue::verbs::settle::Settle;
 use std::path::Path;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 const TASKS: usize = 1_000_000;
 const BATCH: usize = 1_000;
@@ -28,7 +29,7 @@ const READINGS: usize = 9;
 
 /// Fills a store and reads the first and a later page by job, state, tag and label; the slowest is the figure.
 pub(super) async fn listing(data: &Path, figures: &mut Figures) -> Result<(), Failure> {
-    let store = SqliteStore::open(data, SystemTime::now().into()).map_err(Failure::host)?;
+    let store = SqliteStore::open(data, now()).map_err(Failure::host)?;
     fill(&store).await?;
     let job = JobName::parse("job-7").map_err(Failure::host)?;
     let rare = || Filter { label: Some("rare".to_owned()), ..Filter::default() };
@@ -47,7 +48,7 @@ pub(super) async fn listing(data: &Path, figures: &mut Figures) -> Result<(), Fa
         for before in [None, Some(TASKS as u64 / 2)] {
             let mut times = Vec::new();
             for _ in 0..READINGS {
-                let now = SystemTime::now().into();
+                let now = now();
                 let list = List { filter: filter.clone(), before, tasks_max: 50, examined_max: 20_000, now };
                 let started = Instant::now();
                 store.list(list).await.map_err(Failure::host)?;
@@ -67,7 +68,7 @@ pub(super) async fn listing(data: &Path, figures: &mut Figures) -> Result<(), Fa
 
 async fn fill(store: &SqliteStore) -> Result<(), Failure> {
     for batch in 0..TASKS / BATCH {
-        let now = Timestamp::from(SystemTime::now());
+        let now = now();
         let numbers = batch * BATCH..(batch + 1) * BATCH;
         let tasks = numbers.clone().map(|number| labelled(number, now)).collect::<Result<_, _>>()?;
         store.enqueue(Enqueue { tasks, now, open_max: u64::MAX }).await.map_err(Failure::host)?;

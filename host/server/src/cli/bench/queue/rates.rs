@@ -6,6 +6,8 @@ use crate::access::Caller;
 use crate::api;
 use crate::cli::bench::bare;
 use crate::cli::bench::figures::{Figures, per_second, percentile};
+use crate::cli::remote::now;
+use crate::clock::{HostClock, Mode};
 use crate::failure::Failure;
 use crate::host::Running;
 use crate::intake::Asked;
@@ -20,7 +22,7 @@ use mainworker_domain::manifest::Retry;
 use mainworker_domain::outcome::{Outcome, Usage};
 use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::TaskOptions;
-use mainworker_queue::dispatch::{Dispatch, DispatchOptions, OnEvent, SystemClock};
+use mainworker_queue::dispatch::{Dispatch, DispatchOptions, OnEvent};
 use mainworker_queue::runner::{Ended, Live, Runner};
 use mainworker_queue::sqlite::SqliteStore;
 use mainworker_queue::store::Store;
@@ -30,7 +32,7 @@ use mainworker_queue::verbs::pause::Pause;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::{Notify, watch};
@@ -190,7 +192,7 @@ struct Nothing {
 
 impl Runner for Nothing {
     async fn run(&self, _: ClaimedTask, _: Arc<Live>) -> Ended {
-        let now = Timestamp::from(SystemTime::now());
+        let now = now();
         Ended {
             ending: Outcome::Completed.into(),
             started_at: now,
@@ -220,14 +222,11 @@ pub(super) async fn queue_only(data: &Path, figures: &mut Figures) -> Result<(),
 }
 
 async fn queue_only_turn(data: &Path) -> Result<f64, Failure> {
-    let store = Arc::new(SqliteStore::open(data, SystemTime::now().into()).map_err(Failure::host)?);
-    store
-        .pause(Pause { job: None, paused: true, now: SystemTime::now().into(), by: None })
-        .await
-        .map_err(Failure::host)?;
+    let store = Arc::new(SqliteStore::open(data, now()).map_err(Failure::host)?);
+    store.pause(Pause { job: None, paused: true, now: now(), by: None }).await.map_err(Failure::host)?;
     let job = JobName::parse("echo").map_err(Failure::host)?;
     for _ in 0..QUEUED / BATCH {
-        let now = SystemTime::now().into();
+        let now = now();
         let tasks = (0..BATCH).map(|_| new_task(&job, now)).collect();
         store.enqueue(Enqueue { tasks, now, open_max: u64::MAX }).await.map_err(Failure::host)?;
     }
@@ -245,13 +244,10 @@ async fn queue_only_turn(data: &Path) -> Result<f64, Failure> {
     };
     let options = DispatchOptions::new("bench", super::QueueSettings::default().slots, u64::MAX);
     let (clock, random) =
-        (Arc::new(SystemClock::new()), Arc::new(SystemRandom::start().map_err(Failure::host)?));
+        (Arc::new(HostClock::of(Mode::Service)), Arc::new(SystemRandom::start().map_err(Failure::host)?));
     let dispatch = Dispatch::start(Arc::clone(&store), runner, options, clock, random, told);
     let started = Instant::now();
-    store
-        .pause(Pause { job: None, paused: false, now: SystemTime::now().into(), by: None })
-        .await
-        .map_err(Failure::host)?;
+    store.pause(Pause { job: None, paused: false, now: now(), by: None }).await.map_err(Failure::host)?;
     dispatch.wake();
     all.notified().await;
     let rate = per_second(QUEUED, started.elapsed());
