@@ -6,6 +6,8 @@ mod access;
 mod chains;
 /// Cancel, retry, pause; one task or many.
 mod changing;
+/// Credentials that are not good.
+mod credentials;
 /// What machines ask for: health, figures, the description.
 mod figures;
 /// Logs and events, as they happen.

@@ -98,6 +98,9 @@ mod shown_programs;
 /// The commands for schedules, with a host that has some.
 #[cfg(test)]
 mod schedules_cli;
+/// The socket of a host, for whoever operates it.
+#[cfg(test)]
+mod socket;
 
 // Making jobs and modules.
 

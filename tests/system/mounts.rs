@@ -35,7 +35,7 @@ fn a_required_mount_that_is_not_given() {
     path = "/…"
     access = "read-write"
     "#);
-    host.settings("[files.shelv]\npath = \".\"\naccess = \"read\"");
+    host.folder("shelv").settings("[files.shelv]\npath = \"shelv\"\naccess = \"read\"");
     insta::assert_snapshot!(refused(&host, "mount_not_granted"), @r#"
     error[mount_not_granted]: `prober` requires the mount `shelf` for read-write, the host's settings have no such mount
     hint: the settings have `shelv`; or add to the settings:
@@ -158,4 +158,19 @@ fn a_writable_mount_over_what_the_host_runs_is_refused() {
         let printed = host.run_written().finish().exits(2);
         assert!(printed.stderr().starts_with("error[mount_exposes_host]: the mount `shelf`"), "{folder}");
     }
+}
+
+#[test]
+fn a_mount_over_the_data_folder_is_refused_even_to_read() {
+    let host = host("read", false);
+    host.write("envelope.json", envelope("prober", "api", json!({ "probe": "completes" })).to_string());
+    for folder in ["data", "."] {
+        host.folder("data").settings(&mount(folder, "read"));
+        let said = host.run_written().finish().exits(2).stderr();
+        assert!(said.starts_with("error[mount_exposes_host]: the mount `shelf`"), "{said}");
+        assert!(said.contains("contains the data folder, expected them apart"), "{said}");
+    }
+    // Modules are nobody's secret.
+    host.settings(&mount("modules", "read"));
+    host.run_written().finish().exits(0);
 }

@@ -50,7 +50,7 @@ impl Asked {
         if let Some(stated) = stated.filter(|problem| !problem.code.is_empty()) {
             let problem = Problem { status: status.as_u16(), ..stated };
             return match problem.code.as_str() {
-                "unauthenticated" => self.unauthenticated(problem.detail, problem.hint),
+                "unauthenticated" | "too_many_failures" => self.unauthenticated(problem.detail, problem.hint),
                 "role_missing" => ClientError::RoleMissing {
                     doing: self.doing.clone(),
                     origin: self.origin.clone(),

@@ -77,8 +77,9 @@ pub(crate) struct Tagged<T> {
 }
 
 impl Client {
-    /// A client of the host at `base`, such as `http://127.0.0.1:8080`, with the usual bounds. Connects when it is first
-    /// asked for something. For `https`, the certificate authorities of this system are trusted, or those of the file that
+    /// A client of the host at `base`, such as `http://127.0.0.1:8080`, with the usual bounds; or over the socket in its data
+    /// folder, such as `unix:/var/lib/mainworker/host.sock`, where no token is needed. Connects when it is first asked for
+    /// something. For `https`, the certificate authorities of this system are trusted, or those of the file that
     /// the variable `SSL_CERT_FILE` names.
     ///
     /// # Errors
@@ -100,7 +101,7 @@ impl Client {
         Ok(Self { shared: Arc::new(Shared { transport, options }) })
     }
 
-    /// The host: scheme, name and port.
+    /// The host: scheme, name and port, or `unix:` and its socket.
     pub fn origin(&self) -> String {
         self.transport().origin()
     }

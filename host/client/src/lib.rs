@@ -78,6 +78,7 @@ mod problem;
 mod retries;
 mod scheduler;
 mod schedules;
+mod socket;
 mod sse;
 mod target;
 mod tasks;

@@ -3,6 +3,7 @@
 
 use crate::error::ClientError;
 use crate::options::ClientOptions;
+use crate::socket::Socket;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -11,7 +12,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use mainworker_domain::origin::{BaseUrl, Scheme};
+use mainworker_domain::origin::{BaseUrl, OriginError, Scheme};
 use rustls::crypto::ring;
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
@@ -23,6 +24,11 @@ use tokio::time::timeout;
 const KEPT_MS: u64 = 5_000;
 /// Every minute a connection that is used asks whether the other side is still there.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// What a base begins with that is the path of a host's socket.
+const SOCKET: &str = "unix:";
+/// What requests over a socket are for: a host has one name there.
+const OVER_SOCKET: &str = "http://localhost";
 
 const AGENT: &str = concat!("mainworker-client/", env!("CARGO_PKG_VERSION"));
 
@@ -66,6 +72,9 @@ pub(crate) enum StreamHead {
 /// Connections to one host.
 pub(crate) struct Transport {
     pool: Connections,
+    /// How the host is called in messages.
+    origin: String,
+    /// What requests to it begin with.
     base: BaseUrl,
     /// The whole header, marked so that nothing prints it.
     authorization: Option<HeaderValue>,
@@ -74,6 +83,7 @@ pub(crate) struct Transport {
 enum Connections {
     Plain(Pool<HttpConnector, Full<Bytes>>),
     Tls(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    Socket(Socket),
 }
 
 impl Transport {
@@ -82,9 +92,18 @@ impl Transport {
         token: Option<&SecretString>,
         options: &ClientOptions,
     ) -> Result<Self, ClientError> {
-        let base = BaseUrl::parse(base)
-            .map_err(|problem| ClientError::InvalidBase { base: base.to_owned(), problem })?;
         let authorization = token.map(authorization).transpose()?;
+        let invalid = |problem| ClientError::InvalidBase { base: base.to_owned(), problem };
+        if let Some(path) = base.strip_prefix(SOCKET) {
+            let base = BaseUrl::parse(OVER_SOCKET).map_err(invalid)?;
+            if path.is_empty() {
+                return Err(invalid(OriginError::Empty));
+            }
+            let origin = format!("{SOCKET}{path}");
+            let pool = Connections::Socket(Socket::at(path, options));
+            return Ok(Self { pool, origin, base, authorization });
+        }
+        let base = BaseUrl::parse(base).map_err(invalid)?;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -101,12 +120,12 @@ impl Transport {
                 Connections::Tls(builder.build(tls.https_only().enable_http1().wrap_connector(tcp)))
             }
         };
-        Ok(Self { pool, base, authorization })
+        Ok(Self { pool, origin: base.origin.to_string(), base, authorization })
     }
 
     /// The host, for messages.
     pub(crate) fn origin(&self) -> String {
-        self.base.origin.to_string()
+        self.origin.clone()
     }
 
     /// One try at a whole answer.
@@ -207,6 +226,7 @@ impl Transport {
         let sent = match &self.pool {
             Connections::Plain(pool) => pool.request(request).await,
             Connections::Tls(pool) => pool.request(request).await,
+            Connections::Socket(socket) => return socket.send(request).await,
         };
         sent.map_err(|error: PoolError| {
             let kind = if error.is_connect() { TroubleKind::NotSent } else { TroubleKind::BrokenOff };
@@ -269,7 +289,7 @@ async fn collect(body: Incoming, bytes_max: usize) -> Result<Bytes, Trouble> {
 }
 
 /// An error as its causes tell it: the outermost layer only says that there is one.
-fn told(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn told(error: &(dyn Error + 'static)) -> String {
     let mut causes: Vec<String> = Vec::new();
     let mut next = Some(error.source().unwrap_or(error));
     while let Some(cause) = next {

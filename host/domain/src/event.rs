@@ -2,6 +2,7 @@
 //!
 //! Texts in an event are already masked: whoever makes one is inside the capability that knows the secrets.
 
+use crate::access::TokenId;
 use crate::job_name::JobName;
 use crate::lifecycle::{Reason, State};
 use crate::outcome::Outcome;
@@ -181,6 +182,15 @@ pub enum Event {
         /// `created`, `changed`, `deleted`, `paused` or `resumed`.
         change: &'static str,
     },
+    /// A credential that somebody showed is not good.
+    CredentialRefused {
+        /// In a word: `closed`, `not-bearer`, `wrong`, `revoked` or `expired`.
+        why: &'static str,
+        /// From where: an address, or `socket`. Behind a proxy it is the proxy's.
+        address: String,
+        /// Which token it was; known only of one that was shown as a whole.
+        token: Option<TokenId>,
+    },
     /// The host could not do its own work.
     HostError {
         /// The stable code.
@@ -204,6 +214,7 @@ impl Event {
             Self::Paused { .. } => "paused",
             Self::RunsMissed { .. } => "runs-missed",
             Self::ScheduleChanged { .. } => "schedule-changed",
+            Self::CredentialRefused { .. } => "credential-refused",
             Self::HostError { .. } => "host-error",
         }
     }

@@ -1,4 +1,5 @@
-//! Who a request is from: a bearer token stands for one source and has roles.
+//! Who a request is from: a bearer token stands for one source and has roles; whoever may open the host's socket is its
+//! operator.
 //!
 //! What an envelope says about its source is a claim; the token decides. Tokens are those of the store, and the one that the
 //! settings may name; without any nobody is let in. They are compared by their SHA-256 in constant time, so that neither their
@@ -31,7 +32,17 @@ pub struct Caller {
     pub jobs: Option<Vec<JobName>>,
 }
 
+/// The source of whoever comes over the host's socket. No token can stand for it.
+pub const OPERATOR: &str = "operator";
+
 impl Caller {
+    /// Whoever comes over the host's socket. May do everything but ask for tasks: an envelope names a source, and who somebody
+    /// is who may open a file says nothing about that.
+    fn operator() -> Self {
+        let roles = vec![Role::Read, Role::Operate, Role::Deploy, Role::Admin];
+        Self { actor: Actor::Operator, source: OPERATOR.to_owned(), roles, jobs: None }
+    }
+
     /// Whether it has this role.
     pub fn may(&self, role: Role) -> bool {
         self.roles.contains(&role)
@@ -79,8 +90,23 @@ pub enum Unauthenticated {
     },
 }
 
+impl Unauthenticated {
+    /// Why, in a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Missing => "missing",
+            Self::NotBearer => "not-bearer",
+            Self::Wrong => "wrong",
+            Self::Revoked { .. } => "revoked",
+            Self::Expired { .. } => "expired",
+        }
+    }
+}
+
 /// The tokens of a host.
 pub struct Access {
+    operator: Arc<Caller>,
     of_settings: Option<OfSettings>,
     of_store: RwLock<HashMap<TokenId, OfStore>>,
     /// When each was used last, until it is written down.
@@ -105,7 +131,12 @@ impl Access {
     /// # Errors
     /// A token that no request could carry, or that stands for no source or for one that cannot be held by a token.
     pub fn of(settings: &ServerSettings) -> Result<Self, Failure> {
-        let access = |of_settings| Self { of_settings, of_store: RwLock::default(), used: Mutex::default() };
+        let access = |of_settings| Self {
+            operator: Arc::new(Caller::operator()),
+            of_settings,
+            of_store: RwLock::default(),
+            used: Mutex::default(),
+        };
         let Some(token) = &settings.token else { return Ok(access(None)) };
         let invalid = |problem: String, hint: &str| {
             Failure::usage("settings_invalid", format!("reading the settings: {problem}"), hint)
@@ -148,6 +179,11 @@ impl Access {
         });
         let known = known.collect();
         *self.of_store.write().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    /// Whoever comes over the host's socket and shows nothing.
+    pub fn operator(&self) -> Arc<Caller> {
+        Arc::clone(&self.operator)
     }
 
     /// Whether there is no token at all.

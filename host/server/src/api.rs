@@ -15,10 +15,12 @@ mod endpoint;
 mod enqueue;
 mod etag;
 mod events;
+mod failed_credentials;
 mod filter;
 mod health;
 mod jobs;
 mod limits;
+mod listener;
 mod log;
 mod named;
 mod openapi;
@@ -43,6 +45,7 @@ use axum::routing::{MethodRouter, get, post};
 use body::ROOM_PIECE_BYTES;
 use connections::Bounds;
 use endpoint::{Endpoint, Guarded, Needs, guard};
+use failed_credentials::FailedCredentials;
 use http::{Method, Uri};
 use limits::{BODIES_BYTES_MAX, STREAMS_MAX};
 use mainworker_domain::access::Role;
@@ -51,22 +54,37 @@ use problem::ApiError;
 use std::io;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, LazyLock};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 
-/// Serves the API on `listener` until `stopping` is true. Then it takes no more connections, ends streams with a last
-/// event, and lets requests under way end for a bounded time.
+/// Where the API is served.
+#[derive(Debug)]
+pub struct Entrances {
+    /// An address of the network.
+    pub network: TcpListener,
+    /// The socket in the data folder; none where nobody operates the host.
+    pub socket: Option<UnixListener>,
+}
+
+/// Serves the API until `stopping` is true. Then it takes no more connections, ends streams with a last event, and lets
+/// requests under way end for a bounded time.
 ///
 /// # Errors
 /// A listener that cannot be used.
-pub async fn serve(
-    listener: TcpListener,
-    host: Arc<Host>,
-    stopping: watch::Receiver<bool>,
-) -> io::Result<()> {
+pub async fn serve(entrances: Entrances, host: Arc<Host>, stopping: watch::Receiver<bool>) -> io::Result<()> {
     let api = Arc::new(Api::new(host, stopping.clone()));
-    let open = Arc::clone(&api.connections);
-    connections::serve(listener, router(&api), Bounds::default(), open, stopping).await
+    let router = router(&api);
+    let open = || Arc::clone(&api.connections);
+    let network =
+        connections::serve(entrances.network, router.clone(), Bounds::default(), open(), stopping.clone());
+    match entrances.socket {
+        None => network.await,
+        Some(socket) => {
+            let socket = connections::serve(socket, router, Bounds::of_socket(), open(), stopping);
+            let (network, socket) = tokio::join!(network, socket);
+            network.and(socket)
+        }
+    }
 }
 
 /// What all handlers share.
@@ -79,6 +97,8 @@ struct Api {
     streams: Arc<Semaphore>,
     /// Connections that there are.
     connections: Arc<AtomicUsize>,
+    /// Credentials that were not good.
+    failed_credentials: FailedCredentials,
     /// Whether streams are to end.
     stopping: watch::Receiver<bool>,
 }
@@ -91,6 +111,7 @@ impl Api {
             bodies: Semaphore::new(pieces),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             connections: Arc::default(),
+            failed_credentials: FailedCredentials::new(),
             stopping,
         }
     }

@@ -143,10 +143,15 @@ pub struct HostArgs {
 impl HostArgs {
     /// The data folder; none where neither a flag nor the user's environment names one.
     fn data_dir(&self) -> Option<PathBuf> {
-        // An empty variable is no folder, least of all the current one.
-        let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let in_home = || folder("HOME").map(|home| home.join(".local/state"));
-        let state = || folder("XDG_STATE_HOME").or_else(in_home);
-        self.data.clone().or_else(|| state().map(|state| state.join("mainworker")))
+        self.data.clone().or_else(default_data_dir)
     }
+}
+
+/// The data folder of this user; none where the environment names none.
+fn default_data_dir() -> Option<PathBuf> {
+    // An empty variable is no folder, least of all the current one.
+    let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let in_home = || folder("HOME").map(|home| home.join(".local/state"));
+    let state = folder("XDG_STATE_HOME").or_else(in_home);
+    state.map(|state| state.join("mainworker"))
 }

@@ -4,6 +4,7 @@
 //! slow misses events and is told how many. The store alone knows what is true; events say when to look.
 
 use crate::clock::HostClock;
+use mainworker_domain::access::TokenId;
 use mainworker_domain::event::Event;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
@@ -123,6 +124,9 @@ impl Stamped {
             }
             Event::ScheduleChanged { schedule, change } => {
                 json!({ "schedule": schedule.as_str(), "change": change })
+            }
+            Event::CredentialRefused { why, address, token } => {
+                json!({ "why": why, "address": address, "token": token.as_ref().map(TokenId::as_str) })
             }
             Event::HostError { code, message } => json!({ "code": code, "message": message }),
         };

@@ -39,6 +39,7 @@ impl Followers {
             | Event::Paused { .. }
             | Event::RunsMissed { .. }
             | Event::ScheduleChanged { .. }
+            | Event::CredentialRefused { .. }
             | Event::HostError { .. } => {}
         })
     }

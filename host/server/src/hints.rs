@@ -20,6 +20,7 @@ pub use sample::{
 };
 
 use mainworker_client::hints::of_missing_key;
+use crate::socket::SocketError;
 use mainworker_domain::catalog::{CONTRACT, DescriptionError};
 use mainworker_domain::egress::EgressRefusal;
 use mainworker_domain::limits::{Limit, Unit};
@@ -28,9 +29,11 @@ use mainworker_domain::outcome::{AttemptEnd, LimitBreach};
 use mainworker_domain::table::{TableError, TableProblem};
 use mainworker_queue::sqlite::OpenError;
 use mainworker_queue::store::StoreError;
+use mainworker_queue::verbs::tokens::TokenRefusal;
 use mainworker_sandbox::attempt::{AttemptReport, Denied};
 use mainworker_sandbox::capabilities::http::{Trouble, Unanswered};
 use mainworker_sandbox::refusal::{GrantRefusal, ModuleRefusal};
+use std::path::Path;
 
 /// For a token that is not made.
 pub fn of_token_not_made() -> String {
@@ -38,12 +41,42 @@ pub fn of_token_not_made() -> String {
         .to_owned()
 }
 
+/// For a token that the store does not take.
+pub fn of_token_refusal(refusal: &TokenRefusal) -> String {
+    match refusal {
+        TokenRefusal::IdTaken => "try again: another id is drawn each time".to_owned(),
+        TokenRefusal::TooMany { .. } => {
+            "revoke those that nobody uses: `mainworker token list` shows when each was used last".to_owned()
+        }
+    }
+}
+
+/// For a host that has no token yet.
+pub fn of_first_token(data_dir: &Path) -> String {
+    format!(
+        "`mainworker token create --data {} --source api --role enqueue` makes the first one",
+        data_dir.display()
+    )
+}
+
+/// For a socket that cannot be made.
+pub fn of_host_socket(error: &SocketError) -> String {
+    match error {
+        SocketError::Taken { path, .. } => {
+            format!("look what it is, and move it away: `ls -l {}`", path.display())
+        }
+        SocketError::Failed { .. } => {
+            "name a folder of this machine's own disk with `--data DIR`; `/proc` has to be there".to_owned()
+        }
+    }
+}
+
 /// For a store that cannot be opened.
 pub fn of_open_store(error: &OpenError) -> String {
     match error {
         OpenError::InUse { pid: Some(pid), .. } => {
             format!(
-                "ask that host over HTTP, stop it with `kill {pid}`, or name another folder with `--data DIR`"
+                "ask that host over HTTP or its socket, stop it with `kill {pid}`, or name another folder with `--data DIR`"
             )
         }
         OpenError::InUse { pid: None, .. } => "name another folder with `--data DIR`".to_owned(),

@@ -1,6 +1,8 @@
-//! What the host's own log says of tasks: what somebody should see in the morning who was not there at night.
+//! What the host's own log says of tasks and of credentials: what somebody should see in the morning who was not there at
+//! night.
 //!
-//! Failures only, and not each of thousands: of one job at most one line in ten seconds, with how many others there were.
+//! Failures only, and not each of thousands: of one job, and of all credentials, at most one line in ten seconds, with how many
+//! others there were.
 //! All of them are in the store, in the metrics and, if somebody asked for it, in notices.
 
 use crate::events::{Observer, Stamped};
@@ -12,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Milliseconds between two lines about one job.
+/// Milliseconds between two lines about one job, or about credentials.
 const QUIET_MS: u64 = 10_000;
 /// Characters of a message that are shown; all of it is in `mainworker status`.
 const MESSAGE_CHARS_MAX: usize = 300;
@@ -21,6 +23,7 @@ const MESSAGE_CHARS_MAX: usize = 300;
 #[derive(Debug, Default)]
 pub struct HostLog {
     jobs: Mutex<HashMap<JobName, Spoken>>,
+    credentials: Mutex<Option<Spoken>>,
     interrupted: AtomicU64,
 }
 
@@ -44,6 +47,20 @@ impl HostLog {
     }
 
     fn hear(&self, Stamped { at, event }: &Stamped) {
+        if let Event::CredentialRefused { why, address, token } = event {
+            // Whole, or not there.
+            let mut spoken = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+            let others = match spoken.as_mut() {
+                Some(spoken) => spoken.others_if_due(*at),
+                None => Some(0),
+            };
+            if let Some(others) = others {
+                spoken.get_or_insert(Spoken { at: *at, others: 0 });
+                let token = token.as_ref().map(tracing::field::display);
+                tracing::warn!(why, address, token, others, "a credential was refused");
+            }
+            return;
+        }
         let Event::AttemptEnded { task_id, job, attempt, outcome, code, message, state, .. } = event else {
             return;
         };
@@ -59,32 +76,37 @@ impl HostLog {
             }
             _ => return,
         };
-        let Some(others) = self.others_if_due(job, *at) else { return };
+        let Some(others) = self.others_of_job(job, *at) else { return };
         let problem: String = message.iter().flat_map(|text| text.chars()).take(MESSAGE_CHARS_MAX).collect();
         let code = code.as_deref().unwrap_or_default();
         tracing::warn!(task = %task_id, %job, attempt, %outcome, code, problem, others, "{told}");
     }
 
     /// How many failures of the job there were since its last line, if it may have another one.
-    fn others_if_due(&self, job: &JobName, now: Timestamp) -> Option<u64> {
+    fn others_of_job(&self, job: &JobName, now: Timestamp) -> Option<u64> {
         // Entries are put in whole.
         let mut jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
         match jobs.get_mut(job) {
-            // A clock that went back keeps nobody quiet for longer.
-            Some(spoken) if spoken.at <= now && now.ms_since(spoken.at) < QUIET_MS => {
-                spoken.others += 1;
-                None
-            }
-            Some(spoken) => {
-                let others = spoken.others;
-                *spoken = Spoken { at: now, others: 0 };
-                Some(others)
-            }
+            Some(spoken) => spoken.others_if_due(now),
             None => {
                 jobs.insert(job.clone(), Spoken { at: now, others: 0 });
                 Some(0)
             }
         }
+    }
+}
+
+impl Spoken {
+    /// How many there were since the last line, if there may be another one.
+    fn others_if_due(&mut self, now: Timestamp) -> Option<u64> {
+        // A clock that went back keeps nobody quiet for longer.
+        if self.at <= now && now.ms_since(self.at) < QUIET_MS {
+            self.others += 1;
+            return None;
+        }
+        let others = self.others;
+        *self = Self { at: now, others: 0 };
+        Some(others)
     }
 }
 
@@ -96,12 +118,12 @@ mod tests {
     fn of_one_job_there_is_one_line_in_a_while() {
         let (log, at) = (HostLog::default(), Timestamp::from_ms);
         let (echo, other) = (JobName::parse("echo").unwrap(), JobName::parse("other").unwrap());
-        assert_eq!(log.others_if_due(&echo, at(1_000)), Some(0));
-        assert_eq!(log.others_if_due(&echo, at(2_000)), None);
-        assert_eq!(log.others_if_due(&other, at(2_000)), Some(0));
-        assert_eq!(log.others_if_due(&echo, at(10_999)), None);
-        assert_eq!(log.others_if_due(&echo, at(11_000)), Some(2));
+        assert_eq!(log.others_of_job(&echo, at(1_000)), Some(0));
+        assert_eq!(log.others_of_job(&echo, at(2_000)), None);
+        assert_eq!(log.others_of_job(&other, at(2_000)), Some(0));
+        assert_eq!(log.others_of_job(&echo, at(10_999)), None);
+        assert_eq!(log.others_of_job(&echo, at(11_000)), Some(2));
         // The clock goes back.
-        assert_eq!(log.others_if_due(&echo, at(5_000)), Some(0));
+        assert_eq!(log.others_of_job(&echo, at(5_000)), Some(0));
     }
 }

@@ -31,6 +31,7 @@ pub mod sandbox_runner;
 pub mod schedules;
 pub mod sealing;
 pub mod settings;
+pub mod socket;
 pub mod system_random;
 pub mod terminal;
 pub mod tokens;

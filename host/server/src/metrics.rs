@@ -44,6 +44,7 @@ pub struct Metrics {
     rejections: Family<CodeLabel, Counter>,
     codes: RwLock<HashMap<String, Counter>>,
     requests: Family<RequestLabels, Counter>,
+    credentials: Family<WhyLabel, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,6 +67,11 @@ struct StateLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CodeLabel {
     code: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WhyLabel {
+    why: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -151,9 +157,15 @@ impl Metrics {
             "Requests that were answered",
             Family::clone(&requests),
         );
+        let credentials = Family::default();
+        registry.register(
+            "mainworker_credentials_refused",
+            "Credentials that were shown and are not good, by why",
+            Family::clone(&credentials),
+        );
         let others = Arc::new(JobFigures::of(OTHER.to_owned(), &families));
         let (jobs, codes) = (RwLock::default(), RwLock::default());
-        Self { registry, jobs, others, families, rejections, codes, requests }
+        Self { registry, jobs, others, families, rejections, codes, requests, credentials }
     }
 
     /// Sees each event and counts it.
@@ -193,6 +205,9 @@ impl Metrics {
             | Event::RunsMissed { .. }
             | Event::ScheduleChanged { .. }
             | Event::HostError { .. } => {}
+            Event::CredentialRefused { why, .. } => {
+                self.credentials.get_or_create(&WhyLabel { why }).inc();
+            }
         }
     }
 

@@ -293,34 +293,39 @@ impl Settings {
 }
 
 impl Settings {
-    /// Refuses writable mounts in which a job could change what the host runs or trusts: modules, compiled modules, this
-    /// file, the files of configuration keys.
+    /// Refuses mounts in which a job could read what the data folder holds, such as the sealing key, or come upon the host's
+    /// socket; and writable ones in which it could change what the host runs or trusts: modules, this file, the files of
+    /// configuration keys.
     ///
     /// # Errors
     /// The first such mount.
     pub fn check_mounts_apart(&self, modules_dir: &Path, data_dir: Option<&Path>) -> Result<(), Failure> {
         let cache = data_dir.map(module_cache);
+        // What is not even to be read comes first.
         let own = [
-            ("the modules folder", Some(modules_dir)),
-            ("the compiled modules", cache.as_deref()),
-            ("the settings file", self.file.as_deref()),
-            ("`[configuration] files-dir`", self.configuration.files_dir.as_deref()),
+            ("the data folder", data_dir, true),
+            ("the compiled modules", cache.as_deref(), false),
+            ("the modules folder", Some(modules_dir), false),
+            ("the settings file", self.file.as_deref(), false),
+            ("`[configuration] files-dir`", self.configuration.files_dir.as_deref(), false),
         ];
-        let writable = self.offer.mounts.iter().filter(|(_, mount)| mount.access == Access::ReadWrite);
-        for (name, mount) in writable {
+        for (name, mount) in &self.offer.mounts {
             // A folder that is not there holds nothing; using it fails later, with a better message.
             let Ok(folder) = mount.path.canonicalize() else { continue };
-            let inside = own.iter().find(|(_, path)| {
-                path.is_some_and(|path| existing(path).is_some_and(|path| path.starts_with(&folder)))
+            let is_writable = mount.access == Access::ReadWrite;
+            let inside = own.iter().find(|(_, path, is_secret)| {
+                (*is_secret || is_writable)
+                    && path.is_some_and(|path| existing(path).is_some_and(|path| path.starts_with(&folder)))
             });
-            if let Some((what, _)) = inside {
+            if let Some((what, ..)) = inside {
+                let writable = if is_writable { "is writable and " } else { "" };
                 return Err(Failure::usage(
                     "mount_exposes_host",
                     format!(
-                        "the mount `{name}` at `{}` is writable and contains {what}, expected them apart",
+                        "the mount `{name}` at `{}` {writable}contains {what}, expected them apart",
                         mount.path.display()
                     ),
-                    format!("name a folder under `[files.{name}]` that holds only what jobs may change"),
+                    format!("name a folder under `[files.{name}]` that holds only what jobs may see"),
                 ));
             }
         }

@@ -1,6 +1,8 @@
 //! Making tokens, whether a host runs that is asked for it or the store is opened for it alone.
 
 use crate::access::sha256;
+use crate::failure::Failure;
+use crate::hints;
 use mainworker_domain::access::{
     Role, SourceError, TOKEN_SECRET_CHARS, TokenId, check_source, join_token, token_secret,
 };
@@ -64,6 +66,25 @@ pub enum TokenNotMade {
     /// The store cannot write it down.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<TokenNotMade> for Failure {
+    fn from(error: TokenNotMade) -> Self {
+        match &error {
+            TokenNotMade::Source(_) | TokenNotMade::NoRole | TokenNotMade::Expired { .. } => {
+                Self::usage("token_invalid", error, hints::of_token_not_made())
+            }
+            TokenNotMade::Refused(refusal) => {
+                Self::usage("token_invalid", &error, hints::of_token_refusal(refusal))
+            }
+            TokenNotMade::Random { .. } => Self::host(error),
+            TokenNotMade::Store(store) => Self {
+                code: "store_unavailable".to_owned(),
+                hint: Some(hints::of_store(store)),
+                ..Self::host(&error)
+            },
+        }
+    }
 }
 
 /// Makes a token and keeps its hash.

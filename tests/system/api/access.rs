@@ -116,10 +116,10 @@ fn a_host_without_a_token_is_closed() {
     insta::assert_snapshot!(problems.join("\n"), @r#"
     401 unauthenticated
       this host has no token, so nobody is let in
-      hint: make one where the host's data folder is, while no host runs: `mainworker token create --source api --role enqueue`
+      hint: make one where the host's data folder is: `mainworker token create --data DIR --source api --role enqueue`
     401 unauthenticated
       this host has no token, so nobody is let in
-      hint: make one where the host's data folder is, while no host runs: `mainworker token create --source api --role enqueue`
+      hint: make one where the host's data folder is: `mainworker token create --data DIR --source api --role enqueue`
     "#);
     serving.stop();
 }

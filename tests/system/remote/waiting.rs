@@ -204,7 +204,7 @@ fn what_cannot_be_meant_is_2() {
     error[options_invalid]: the option `label` is 300 characters long, expected a line of 1 to 200 characters
     hint: change `--label`; `mainworker queue --help` says what it takes
     error[host_url_invalid]: the host's URL `ftp://127.0.0.1` cannot be used: it does not begin with `https://` or `http://`; expected one such as `http://127.0.0.1:8080`
-    hint: `--host URL` or `MAINWORKER_HOST` names the host: `http://` or `https://`, a name or an address, a port
+    hint: `--host URL` or `MAINWORKER_HOST` names the host: `http://` or `https://`, a name or an address, a port; or `unix:` and the path of its socket
     error[token_invalid]: the token is empty or has characters other than visible ASCII, expected it as it was issued
     hint: `--token` or `MAINWORKER_TOKEN` is the `token` under `[server]` in the settings of the host, on one line
     error[name_invalid]: the task id is `..`, expected one as the host gave it

@@ -1,11 +1,19 @@
 //! Connections of clients: taken up to a bound, with a time for everything that a client could hold one with, and let go
 //! of when the host stops.
 
-use super::limits::{BUFFER_BYTES_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_READ, STOP, WRITE_STALL};
+use super::limits::{
+    BUFFER_BYTES_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_READ, SOCKET_CONNECTIONS_MAX, STOP,
+    WRITE_STALL,
+};
+use super::listener::{Listener, Peer};
 use super::stalled::Stalling;
 use super::unreadable;
 use axum::Router;
+use axum::response::Response;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -14,8 +22,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 /// The wait after the system had no file descriptor or memory for a connection. Asking again at once would only take a
@@ -44,6 +51,13 @@ impl Default for Bounds {
     }
 }
 
+impl Bounds {
+    /// Of the socket, whose connections are beside those of the network: an operator gets in however many others are there.
+    pub(super) fn of_socket() -> Self {
+        Self { connections_max: SOCKET_CONNECTIONS_MAX, ..Self::default() }
+    }
+}
+
 /// Connections beside which there are file descriptors for what attempts and the store open, of as many as the process may
 /// have; none says that there is no bound.
 fn connections_max(descriptors: Option<u64>) -> usize {
@@ -53,8 +67,8 @@ fn connections_max(descriptors: Option<u64>) -> usize {
 
 /// Serves `router` until `stopping` is true; then takes no more connections, lets requests under way end, and drops what is
 /// left after a while. `open` is how many connections there are.
-pub(super) async fn serve(
-    listener: TcpListener,
+pub(super) async fn serve<L: Listener>(
+    listener: L,
     router: Router,
     bounds: Bounds,
     open: Arc<AtomicUsize>,
@@ -77,19 +91,24 @@ pub(super) async fn serve(
             accepted = accept(&listener, &places) => accepted?,
             _ = stopping.wait_for(|&stopping| stopping) => break,
         };
-        let Some((stream, place)) = accepted else { continue };
+        let Some((taken, peer, place)) = accepted else { continue };
         while connections.try_join_next().is_some() {}
         open.fetch_add(1, Ordering::Relaxed);
-        // Answers are small and written whole: waiting for more to send only delays them.
-        let _ = stream.set_nodelay(true);
-        let stream = Stalling::new(stream, bounds.write_stall);
-        let (stream, service) = unreadable::connection(stream, service.clone(), bounds.header_bytes_max);
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let (http, service, watcher) = (http.clone(), service.clone(), graceful.watcher());
         let open = Arc::clone(&open);
         connections.spawn(async move {
             // What a client does to its connection is its own affair.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended");
+            match L::begin(taken).await {
+                Err(error) => tracing::debug!(%error, "a connection did not begin"),
+                Ok(stream) => {
+                    let stream = Stalling::new(stream, bounds.write_stall);
+                    let service = OfPeer { service, peer };
+                    let (stream, service) = unreadable::connection(stream, service, bounds.header_bytes_max);
+                    let connection = watcher.watch(http.serve_connection(TokioIo::new(stream), service));
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%error, "a connection ended");
+                    }
+                }
             }
             open.fetch_sub(1, Ordering::Relaxed);
             drop(place);
@@ -103,13 +122,13 @@ pub(super) async fn serve(
 }
 
 /// The next connection, once there is a place for it; none if it was gone before.
-async fn accept(
-    listener: &TcpListener,
+async fn accept<L: Listener>(
+    listener: &L,
     places: &Arc<Semaphore>,
-) -> io::Result<Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)>> {
+) -> io::Result<Option<(L::Taken, Peer, OwnedSemaphorePermit)>> {
     let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    match listener.accept().await {
-        Ok((stream, _)) => Ok(Some((stream, place))),
+    match listener.take().await {
+        Ok((taken, peer)) => Ok(Some((taken, peer, place))),
         Err(error)
             if matches!(
                 error.kind(),
@@ -127,12 +146,31 @@ async fn accept(
     }
 }
 
+/// Answers requests, each of which says who is at the other end.
+#[derive(Clone, Debug)]
+struct OfPeer<V> {
+    service: V,
+    peer: Peer,
+}
+
+impl<V: Service<Request<Incoming>, Response = Response>> Service<Request<Incoming>> for OfPeer<V> {
+    type Response = Response;
+    type Error = V::Error;
+    type Future = V::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> V::Future {
+        request.extensions_mut().insert(self.peer);
+        self.service.call(request)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use axum::routing::get;
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpStream as Client};
+    use tokio::net::TcpListener;
     use tokio::sync::Notify;
     use tokio::task::{JoinHandle, spawn_blocking};
 

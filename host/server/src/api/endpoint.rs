@@ -2,15 +2,19 @@
 
 use super::Api;
 use super::body::discard;
+use super::failed_credentials::TooMany;
 use super::limits::REQUEST;
+use super::listener::Peer;
 use super::problem::ApiError;
-use crate::access::Caller;
-use axum::extract::{Request, State};
+use crate::access::{Caller, Unauthenticated};
+use axum::extract::{Extension, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use mainworker_domain::access::Role;
+use mainworker_domain::event::Event;
+use mainworker_queue::dispatch::Clock as _;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::time::timeout;
@@ -46,7 +50,7 @@ pub(super) struct Guarded {
 
 impl Needs {
     /// Lets a request in; with who it is from, if that is asked for.
-    fn admit(self, api: &Api, headers: &HeaderMap) -> Result<Option<Arc<Caller>>, ApiError> {
+    fn admit(self, api: &Api, headers: &HeaderMap, peer: Peer) -> Result<Option<Arc<Caller>>, ApiError> {
         if self == Self::Nothing {
             return Ok(None);
         }
@@ -55,7 +59,14 @@ impl Needs {
         let authorization = given.next().map(|value| value.to_str().unwrap_or_default());
         // Of two nobody knows which one somebody before this host has looked at.
         let authorization = if given.next().is_some() { Some("") } else { authorization };
-        let caller = api.host.access.caller(authorization, api.host.now())?;
+        let access = &api.host.access;
+        let caller = match (peer, authorization) {
+            // Nothing has to be shown there, and what is shown counts as anywhere.
+            (Peer::Socket, None) => access.operator(),
+            (_, authorization) => access
+                .caller(authorization, api.host.now())
+                .map_err(|error| refused(api, peer, authorization.is_some(), error))?,
+        };
         self.check(&caller)?;
         Ok(Some(caller))
     }
@@ -71,10 +82,32 @@ impl Needs {
     }
 }
 
+/// Counts and tells a credential that is not good; a request without any only hears that it needs one.
+fn refused(api: &Api, peer: Peer, was_shown: bool, error: Unauthenticated) -> ApiError {
+    if !was_shown {
+        return error.into();
+    }
+    let token = match &error {
+        // Told only to whoever had all of it, and so it is no secret that it was tried.
+        Unauthenticated::Revoked { id } | Unauthenticated::Expired { id, .. } => Some(id.clone()),
+        _ => None,
+    };
+    api.host.events.emit(Event::CredentialRefused { why: error.word(), address: peer.to_string(), token });
+    match api.failed_credentials.count(peer, api.host.clock.steady()) {
+        Ok(()) => error.into(),
+        Err(TooMany { wait_ms }) => ApiError::TooManyFailures { seconds: wait_ms.div_ceil(1_000) },
+    }
+}
+
 /// Stands before each endpoint. The handler finds the [`Caller`] in the request.
-pub(super) async fn guard(State(guarded): State<Guarded>, mut request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(guarded): State<Guarded>,
+    Extension(peer): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let Guarded { api, endpoint } = guarded;
-    let response = match endpoint.needs.admit(&api, request.headers()) {
+    let response = match endpoint.needs.admit(&api, request.headers(), peer) {
         Err(error) => {
             let (parts, body) = request.into_parts();
             discard(&parts.headers, body).await;

@@ -20,7 +20,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 const PARAMETERS: &[&str] = &["job", "kind"];
 
 /// The kinds that [`Event::kind`] writes.
-pub(super) const KINDS: [&str; 11] = [
+pub(super) const KINDS: [&str; 12] = [
     "envelope-rejected",
     "task-enqueued",
     "task-dropped",
@@ -31,6 +31,7 @@ pub(super) const KINDS: [&str; 11] = [
     "paused",
     "runs-missed",
     "schedule-changed",
+    "credential-refused",
     "host-error",
 ];
 
@@ -121,6 +122,7 @@ fn job_of(event: &Event) -> Option<&str> {
         Event::AttemptSaid { .. }
         | Event::RunsMissed { .. }
         | Event::ScheduleChanged { .. }
+        | Event::CredentialRefused { .. }
         | Event::HostError { .. } => None,
     }
 }
@@ -134,7 +136,8 @@ mod tests {
     use mainworker_domain::task_id::TaskId;
 
     const TASK: TaskId = TaskId::from_bytes([7; 16]);
-    const OF_NO_JOB: [&str; 4] = ["attempt-said", "runs-missed", "schedule-changed", "host-error"];
+    const OF_NO_JOB: [&str; 5] =
+        ["attempt-said", "runs-missed", "schedule-changed", "credential-refused", "host-error"];
 
     fn schedule() -> ScheduleName {
         ScheduleName::parse("nightly").unwrap()
@@ -174,6 +177,7 @@ mod tests {
             Event::Paused { job: Some(job), paused: true },
             Event::RunsMissed { schedule: schedule(), count: 3, at_least: false },
             Event::ScheduleChanged { schedule: schedule(), change: "paused" },
+            Event::CredentialRefused { why: "wrong", address: text(), token: None },
             Event::HostError { code: text(), message: text() },
         ]
     }

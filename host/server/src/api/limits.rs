@@ -5,6 +5,20 @@ use std::time::Duration;
 /// Connections at a time. Further ones wait to be accepted. A client library keeps one or a few; each costs some tens of
 /// kilobytes and a file descriptor.
 pub(super) const CONNECTIONS_MAX: usize = 1_024;
+/// Connections over the socket in the data folder at a time, beside those of the network: commands of whoever operates the
+/// host, each of which holds one.
+pub(super) const SOCKET_CONNECTIONS_MAX: usize = 64;
+/// Credentials that are not good from one address (IPv6: one network of 64 bits) in a row: a service whose token has ended
+/// tries often before somebody looks, and all behind one proxy are one address.
+pub(super) const CREDENTIALS_FAILED_MAX: u64 = 100;
+/// After that one in so many milliseconds.
+pub(super) const CREDENTIALS_PAUSE_MS: u64 = 1_000;
+/// The same of all addresses together: what many can try that are one.
+pub(super) const CREDENTIALS_FAILED_OVER_ALL_MAX: u64 = 1_000;
+/// After that one in so many milliseconds.
+pub(super) const CREDENTIALS_OVER_ALL_PAUSE_MS: u64 = 20;
+/// Places in which failures are counted, of 8 bytes each. Addresses that share one share what they may fail.
+pub(super) const CREDENTIAL_PLACES: usize = 4_096;
 /// Streams of events and followed logs at a time, for all clients. Each holds a connection for as long as it likes.
 pub(super) const STREAMS_MAX: usize = 256;
 /// Bytes of a request's line and headers. Filters make the longest lines.

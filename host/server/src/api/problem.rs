@@ -22,7 +22,7 @@ use mainworker_queue::store::StoreError;
 
 /// The HTTP status of each code.
 #[rustfmt::skip]
-pub(super) const STATUSES: [(&str, u16); 44] = [
+pub(super) const STATUSES: [(&str, u16); 45] = [
     ("malformed_request", 400), ("malformed_json", 400), ("missing_field", 400), ("unknown_field", 400), ("wrong_type", 400), ("bad_cursor", 400), ("bad_filter", 400),
     ("unauthenticated", 401),
     ("role_missing", 403), ("source_mismatch", 403), ("source_not_allowed", 403),
@@ -33,7 +33,7 @@ pub(super) const STATUSES: [(&str, u16); 44] = [
     ("too_large", 413),
     ("unsupported_media_type", 415),
     ("payload_invalid", 422), ("missing_configuration", 422), ("options_invalid", 422), ("token_invalid", 422), ("schedule_invalid", 422), ("too_many_schedules", 422), ("backfill_invalid", 422),
-    ("rate_limited", 429), ("queue_full", 429),
+    ("rate_limited", 429), ("queue_full", 429), ("too_many_failures", 429),
     ("headers_too_large", 431),
     ("host_error", 500),
     ("store_unavailable", 503), ("stopping", 503), ("module_unavailable", 503), ("module_refused", 503), ("settings_invalid", 503), ("settings_unusable", 503),
@@ -62,6 +62,12 @@ pub enum ApiError {
     /// Nobody knows who asks.
     #[error(transparent)]
     Unauthenticated(#[from] Unauthenticated),
+    /// A credential that is not good, after too many others.
+    #[error("the credential is not good, and neither were too many before it")]
+    TooManyFailures {
+        /// How long to wait before the next.
+        seconds: u64,
+    },
     /// Whoever asks may not.
     #[error("the credential of `{source_name}` has not the role {}", one_of(needed))]
     RoleMissing {
@@ -314,6 +320,7 @@ impl ApiError {
             Self::Unreadable => "malformed_request",
             Self::HeadersTooLarge { .. } => "headers_too_large",
             Self::Unauthenticated(_) => "unauthenticated",
+            Self::TooManyFailures { .. } => "too_many_failures",
             Self::RoleMissing { .. } => "role_missing",
             Self::NotFound { .. } => "not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
@@ -370,6 +377,7 @@ impl ApiError {
     fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::NotTaken(failure) => failure.retry_after_seconds,
+            Self::TooManyFailures { seconds } => Some(*seconds),
             Self::OfBatch { problem, .. } => problem.retry_after_seconds(),
             _ => None,
         }

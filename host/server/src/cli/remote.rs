@@ -12,21 +12,27 @@ pub(super) use filter::FilterArgs;
 pub(super) use moment::{Moment, ago, ahead, milliseconds, shown_ms, shown_since};
 pub(super) use table::{Align, Column, Row, TaskTable};
 
+use super::default_data_dir;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hints;
+use crate::socket::path_in;
 use crate::terminal;
 use clap::Args;
 use mainworker_client::wire::Problem;
-use mainworker_client::{Client, ClientError};
+use mainworker_client::{Client, ClientError, ClientOptions};
 use mainworker_domain::lifecycle::Timestamp;
+use mainworker_domain::manifest::Retry;
 use mainworker_domain::outcome::Outcome;
 use secrecy::SecretString;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::env;
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 /// Where a host listens unless it is told otherwise.
 const HOST: &str = "http://127.0.0.1:8080";
@@ -34,9 +40,14 @@ const HOST: &str = "http://127.0.0.1:8080";
 /// Which host, and who asks.
 #[derive(Args, Clone, Debug)]
 pub struct RemoteArgs {
-    /// The host [default: the variable MAINWORKER_HOST, or http://127.0.0.1:8080]
-    #[arg(long, value_name = "URL", help_heading = "Host")]
+    /// The host [default: the variable MAINWORKER_HOST; else, if no token is given, the socket in the user's own data folder if
+    /// it is there; else http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL", conflicts_with = "data", help_heading = "Host")]
     host: Option<String>,
+    /// The host that runs on this data folder, over its socket: whoever may open that needs no token, and MAINWORKER_TOKEN is
+    /// not looked at
+    #[arg(long, value_name = "DIR", help_heading = "Host")]
+    data: Option<PathBuf>,
     /// Its token [default: the variable MAINWORKER_TOKEN, which is the better place: others on this machine can read a
     /// command line]
     #[arg(long, value_name = "TOKEN", value_parser = secret, help_heading = "Host")]
@@ -53,16 +64,71 @@ impl RemoteArgs {
     /// # Errors
     /// A URL or a token that cannot be used; what `ask` fails with.
     pub(super) fn ask<T>(&self, ask: impl AsyncFnOnce(&Client) -> Result<T, Failure>) -> Result<T, Failure> {
-        let host = self.host.clone().or_else(|| variable("MAINWORKER_HOST"));
-        let token = self.token.clone().or_else(|| variable("MAINWORKER_TOKEN").map(SecretString::from));
+        let client = self.client(ClientOptions::default())?;
         // Connections are made inside the runtime.
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Failure::host(format!("starting threads: {error}")))?;
-        let client = Client::new(host.as_deref().unwrap_or(HOST), token)?;
-        runtime.block_on(ask(&client))
+        runtime()?.block_on(ask(&client))
     }
+
+    /// The same, once, for what can be done without the host: none if no host is there.
+    ///
+    /// # Errors
+    /// As for [`RemoteArgs::ask`], but for a host that cannot be reached.
+    pub(super) fn ask_if_there<T>(
+        &self,
+        ask: impl AsyncFnOnce(&Client) -> Result<T, ClientError>,
+    ) -> Result<Option<T>, Failure> {
+        let retry = Retry { max_attempts: 1, ..ClientOptions::default().retry };
+        let client = self.client(ClientOptions { retry, ..ClientOptions::default() })?;
+        match runtime()?.block_on(ask(&client)) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(ClientError::Unreachable { may_be_done: false, .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The data folder that was named.
+    pub(super) fn data(&self) -> Option<&Path> {
+        self.data.as_deref()
+    }
+
+    fn client(&self, options: ClientOptions) -> Result<Client, Failure> {
+        // Whoever names a folder means to be its operator, whatever else the environment holds.
+        let variable_token = if self.data.is_none() { variable("MAINWORKER_TOKEN") } else { None };
+        let token = self.token.clone().or_else(|| variable_token.map(SecretString::from));
+        let base = self.base(variable("MAINWORKER_HOST"), token.is_some(), own_socket);
+        Ok(Client::with_options(&base, token, options)?)
+    }
+
+    /// Which host is asked.
+    fn base(
+        &self,
+        host_variable: Option<String>,
+        has_token: bool,
+        own_socket: impl FnOnce() -> Option<PathBuf>,
+    ) -> String {
+        if let Some(data) = &self.data {
+            return socket_url(&path_in(data));
+        }
+        let own_socket = || if has_token { None } else { own_socket().map(|path| socket_url(&path)) };
+        self.host.clone().or(host_variable).or_else(own_socket).unwrap_or_else(|| HOST.to_owned())
+    }
+}
+
+fn socket_url(path: &Path) -> String {
+    format!("unix:{}", path.display())
+}
+
+/// The socket in the data folder that a host of this user has unless it is told otherwise, if there is one.
+fn own_socket() -> Option<PathBuf> {
+    let path = path_in(&default_data_dir()?);
+    fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_socket()).then_some(path)
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::host(format!("starting threads: {error}")))
 }
 
 /// A variable of the environment; one that is empty is as good as none.
@@ -151,6 +217,27 @@ fn exit_of(problem: &Problem) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn which_host_is_asked() {
+        let args = |host: Option<&str>, data: Option<&str>| RemoteArgs {
+            host: host.map(str::to_owned),
+            data: data.map(PathBuf::from),
+            token: None,
+        };
+        let variable = || Some("http://variable".to_owned());
+        let own = || Some(PathBuf::from("/own/host.sock"));
+        for (asked, host_variable, has_token, own_socket, base) in [
+            (args(Some("http://flag"), None), variable(), false, own(), "http://flag"),
+            (args(None, Some("/data")), variable(), true, own(), "unix:/data/host.sock"),
+            (args(None, None), variable(), false, own(), "http://variable"),
+            (args(None, None), None, false, own(), "unix:/own/host.sock"),
+            (args(None, None), None, true, own(), HOST),
+            (args(None, None), None, false, None, HOST),
+        ] {
+            assert_eq!(asked.base(host_variable, has_token, || own_socket), base);
+        }
+    }
 
     #[test]
     fn each_code_ends_the_program_as_scripts_expect() {

@@ -1,19 +1,21 @@
 //! `mainworker serve`: the host as a service.
 
 use super::HostArgs;
-use crate::api;
+use crate::api::{self, Entrances};
 use crate::clock::{HostClock, Mode};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::hints;
 use crate::host::Running;
 use crate::modules_folder::ModulesFolder;
 use crate::process;
 use crate::settings::Settings;
+use crate::socket::HostSocket;
 use crate::terminal;
 use clap::Args;
+use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::quantity::format_ms;
 use mainworker_queue::store::Store;
-use mainworker_domain::lifecycle::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -33,7 +35,8 @@ const SAY_WAIT: Duration = Duration::from_millis(200);
 /// begins no more, waits for those that run, hands the rest back to the queue and ends. Asked twice, it ends at once, and the
 /// attempts that run are lost: the next start begins them anew.
 ///
-/// Prints `listening on http://ADDR` when it is ready.
+/// Prints `listening on http://ADDR` when it is ready. Whoever may open `host.sock` in the data folder operates it without a
+/// token.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   mainworker serve
@@ -44,9 +47,6 @@ pub struct ServeArgs {
     /// Address and port [default: `[server] listen` of the settings, or 127.0.0.1:8080]; port 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-}
-
-pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     /// Serve for trying things out; says so wherever it can, and cannot be set in a settings file
     #[arg(long)]
     dev: bool,
@@ -63,6 +63,9 @@ impl ServeArgs {
     fn mode(&self) -> Mode {
         if self.dev { Mode::Development { clock: self.clock } } else { Mode::Service }
     }
+}
+
+pub(super) fn serve(args: &ServeArgs) -> Result<ExitCode, Failure> {
     let settings = Settings::load(args.host.settings.as_deref())?;
     let data_dir = args.host.data_dir().ok_or_else(|| {
         let hint = "name a folder with `--data DIR`";
@@ -104,13 +107,16 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
         tracing::warn!("{closed}");
     }
     if running.host.access.is_closed() {
-        tracing::warn!(
-            "there is no token, so nobody is let in; `mainworker token create --data DIR` makes one while no host runs"
-        );
+        let first = hints::of_first_token(data_dir);
+        tracing::warn!("there is no token, so nobody is let in over the network; {first}");
     }
     warn_of_pauses(&running).await;
+    // The store is this host's by now, and with it the folder.
+    let (host_socket, socket) = HostSocket::bind(data_dir)
+        .map_err(|error| Failure::usage("socket_unusable", &error, hints::of_host_socket(&error)))?;
     let (stop_api, api_stops) = watch::channel(false);
-    let serving = tokio::spawn(api::serve(listener, Arc::clone(&running.host), api_stops));
+    let entrances = Entrances { network: listener, socket: Some(socket) };
+    let serving = tokio::spawn(api::serve(entrances, Arc::clone(&running.host), api_stops));
     terminal::print(&format!("listening on http://{address}"))?;
 
     asked_to_stop.notified().await;
@@ -125,6 +131,7 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
     // Nobody waits for the answer any more if the API has ended by itself.
     let _ = stop_api.send(true);
     let served = serving.await;
+    drop(host_socket);
     running.close().await;
     match served {
         Ok(Ok(())) => Ok(ExitCode::Completed),
@@ -145,13 +152,6 @@ fn say(text: String) {
     let _ = wait.recv_timeout(SAY_WAIT);
 }
 
-/// A pause outlives the host that was told of it, and whoever paused may have forgotten.
-async fn warn_of_pauses(running: &Running) {
-    // A store that does not answer says so elsewhere.
-    let Ok(overview) = running.host.store.overview().await else { return };
-    if overview.paused {
-        tracing::warn!("everything is paused: no attempt begins; `mainworker resume` ends it");
-    }
 /// A host for development must not be taken for another.
 fn warn_of_mode(mode: Mode) {
     let Mode::Development { clock } = mode else { return };
@@ -164,6 +164,13 @@ fn warn_of_mode(mode: Mode) {
     }
 }
 
+/// A pause outlives the host that was told of it, and whoever paused may have forgotten.
+async fn warn_of_pauses(running: &Running) {
+    // A store that does not answer says so elsewhere.
+    let Ok(overview) = running.host.store.overview().await else { return };
+    if overview.paused {
+        tracing::warn!("everything is paused: no attempt begins; `mainworker resume` ends it");
+    }
     for (job, _) in overview.jobs.iter().filter(|(_, job)| job.paused) {
         tracing::warn!(%job, "the job is paused; `mainworker resume JOB` ends it");
     }

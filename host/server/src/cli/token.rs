@@ -15,7 +15,7 @@ use mainworker_domain::access::Role;
 use mainworker_domain::audit::Actor;
 use mainworker_domain::job_name::JobName;
 use secrecy::ExposeSecret;
-use std::path::PathBuf;
+use std::path::Path;
 use tokio::runtime::Builder;
 
 /// Make, list and revoke tokens.
@@ -26,8 +26,8 @@ pub enum TokenCommand {
   mainworker token create --source api --role enqueue --jobs send-email,edge-logs --expires 90d
   mainworker token create --data /var/lib/mainworker --source ops --role read --role operate --role admin
 
-With `--data DIR` it is made in the data folder of a host that does not run, which is how the first one comes to be; otherwise
-the host is asked, with a token that has the role `admin`.")]
+With `--data DIR` it is made by whoever may open that folder, which is how the first one comes to be: over the socket of the host
+that runs there, or in its store if none does. Otherwise the host is asked, with a token that has the role `admin`.")]
     Create(CreateArgs),
     /// List all tokens, without their secrets
     #[command(after_help = "Example:
@@ -54,9 +54,6 @@ pub struct CreateArgs {
     /// When it ends, or after how long [default: never]
     #[arg(long, value_name = "TIME|DURATION", value_parser = ahead)]
     expires: Option<Moment>,
-    /// Make it in this data folder, while no host runs there
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["host", "token"])]
-    data: Option<PathBuf>,
     /// Print the token and its name as JSON
     #[arg(long)]
     json: bool,
@@ -100,17 +97,18 @@ pub(super) fn token(command: &TokenCommand) -> Result<ExitCode, Failure> {
 }
 
 fn create(args: &CreateArgs) -> Result<ExitCode, Failure> {
-    let created = match &args.data {
-        Some(data) => in_folder(args, data)?,
-        None => {
-            let request = TokenRequest {
-                source: args.source.clone(),
-                roles: args.roles.clone(),
-                jobs: (!args.jobs.is_empty()).then(|| args.jobs.clone()),
-                expires_at: args.expires.map(|moment| moment.after(now()).to_string()),
-            };
-            args.remote.ask(async |client| Ok(client.create_token(&request).await?))?
-        }
+    let request = TokenRequest {
+        source: args.source.clone(),
+        roles: args.roles.clone(),
+        jobs: (!args.jobs.is_empty()).then(|| args.jobs.clone()),
+        expires_at: args.expires.map(|moment| moment.after(now()).to_string()),
+    };
+    let created = match args.remote.data() {
+        Some(data) => match args.remote.ask_if_there(async |client| client.create_token(&request).await)? {
+            Some(created) => created,
+            None => in_folder(args, data)?,
+        },
+        None => args.remote.ask(async |client| Ok(client.create_token(&request).await?))?,
     };
     if args.json {
         print_json(&created)?;
@@ -125,7 +123,7 @@ fn create(args: &CreateArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Makes it without any host.
-fn in_folder(args: &CreateArgs, data: &std::path::Path) -> Result<TokenCreated, Failure> {
+fn in_folder(args: &CreateArgs, data: &Path) -> Result<TokenCreated, Failure> {
     let job = |name: &String| {
         JobName::parse(name)
             .map_err(|error| Failure::usage("token_invalid", error, hints::of_token_not_made()))

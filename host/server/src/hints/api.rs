@@ -1,6 +1,6 @@
 //! For requests to a running host.
 
-use crate::access::Unauthenticated;
+use crate::access::{OPERATOR, Unauthenticated};
 use crate::api::problem::{ApiError, status_of};
 use crate::schedules::ScheduleRefused;
 use mainworker_client::hints::OPTIONS_EXAMPLE;
@@ -18,15 +18,21 @@ pub fn of_api(error: &ApiError) -> Option<String> {
             "shorten the query, and leave out headers and cookies that the host does not need".to_owned()
         }
         ApiError::Unauthenticated(Unauthenticated::Closed) => {
-            "make one where the host's data folder is, while no host runs: `mainworker token create --source api --role enqueue`"
+            "make one where the host's data folder is: `mainworker token create --data DIR --source api --role enqueue`"
                 .to_owned()
         }
         ApiError::Unauthenticated(
             Unauthenticated::Wrong | Unauthenticated::Revoked { .. } | Unauthenticated::Expired { .. },
         ) => "whoever has the role `admin` makes another: `mainworker token create`".to_owned(),
+        ApiError::TooManyFailures { .. } => {
+            "look which service still has an old token: `mainworker token list` says which ones are good".to_owned()
+        }
         ApiError::Unauthenticated(_) => {
             "send the header `Authorization: Bearer TOKEN`; the commands take `--token` or `MAINWORKER_TOKEN`"
                 .to_owned()
+        }
+        ApiError::RoleMissing { source_name, .. } if source_name == OPERATOR => {
+            "an envelope names its source, and only a token stands for one: `mainworker token create --data DIR --source api --role enqueue`".to_owned()
         }
         ApiError::RoleMissing { needed, .. } => {
             let role = needed.first()?.as_str();

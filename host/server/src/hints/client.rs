@@ -11,7 +11,7 @@ const WHICH_HOST: &str =
 pub fn of_client(error: &ClientError) -> Option<String> {
     Some(match error {
         ClientError::InvalidBase { .. } => {
-            "`--host URL` or `MAINWORKER_HOST` names the host: `http://` or `https://`, a name or an address, a port".to_owned()
+            "`--host URL` or `MAINWORKER_HOST` names the host: `http://` or `https://`, a name or an address, a port; or `unix:` and the path of its socket".to_owned()
         }
         ClientError::InvalidToken => {
             "`--token` or `MAINWORKER_TOKEN` is the `token` under `[server]` in the settings of the host, on one line".to_owned()
@@ -26,6 +26,7 @@ pub fn of_client(error: &ClientError) -> Option<String> {
         ClientError::Authorities { .. } => {
             "install the system's certificate authorities, or name a file of them with `SSL_CERT_FILE`".to_owned()
         }
+        ClientError::Unreachable { origin, problem, .. } if origin.starts_with("unix:") => of_socket(problem),
         ClientError::Unreachable { problem, .. } if problem.contains("certificate") => {
             "if its authority is the company's own, `SSL_CERT_FILE=/…/authorities.pem` names it".to_owned()
         }
@@ -47,6 +48,18 @@ pub fn of_client(error: &ClientError) -> Option<String> {
         ClientError::TooLarge { .. } => return None,
         ClientError::Problem(problem) => return of_problem(problem),
     })
+}
+
+/// For a socket that leads to no host.
+fn of_socket(problem: &str) -> String {
+    if problem.contains("denied") {
+        "whoever runs the host may open its socket: `sudo -u USER mainworker …`; others ask over HTTP with a token: `--host URL`".to_owned()
+    } else if problem.contains("expected a socket") {
+        "`--data DIR` names the data folder of a host, and not a file in it".to_owned()
+    } else {
+        "no host runs on that data folder: `mainworker serve --data DIR` starts one; `--host URL` asks another"
+            .to_owned()
+    }
 }
 
 /// The host knows best. Where it says nothing, or what only a program can do, there may be a command.

@@ -3,7 +3,7 @@
 use super::clients;
 use super::{SOURCE, TURNS, echo, envelope, host, payload};
 use crate::access::Caller;
-use crate::api;
+use crate::api::{self, Entrances};
 use crate::cli::bench::bare;
 use crate::cli::bench::figures::{Figures, per_second, percentile};
 use crate::cli::remote::now;
@@ -92,7 +92,8 @@ pub(super) async fn intake(
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Failure::host)?;
     let address = listener.local_addr().map_err(Failure::host)?;
     let (stop, stopped) = watch::channel(false);
-    let serving = tokio::spawn(api::serve(listener, Arc::clone(&running.host), stopped));
+    let entrances = Entrances { network: listener, socket: None };
+    let serving = tokio::spawn(api::serve(entrances, Arc::clone(&running.host), stopped));
     let (count, time) = clients::post(address, CLIENTS, IN_TIME).await?;
     let _ = stop.send(true);
     serving.await.map_err(Failure::host)?.map_err(Failure::host)?;
