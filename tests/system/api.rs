@@ -28,6 +28,8 @@ mod reading;
 mod rejections;
 /// What runs by itself, and who may say so.
 mod schedules;
+/// The table of endpoints and roles that is in writing.
+mod roles;
 /// How a host stops for its clients.
 mod stopping;
 /// Tokens of the store, and who wanted what.
