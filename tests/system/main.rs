@@ -101,6 +101,9 @@ mod schedules_cli;
 /// The socket of a host, for whoever operates it.
 #[cfg(test)]
 mod socket;
+/// A host that speaks TLS.
+#[cfg(test)]
+mod tls;
 
 // Making jobs and modules.
 

@@ -22,6 +22,7 @@ pub(crate) struct Serving<'a> {
     host: &'a TestHost,
     child: Child,
     stderr: Option<JoinHandle<String>>,
+    url: String,
     address: SocketAddr,
     /// Asked a second time it would end at once.
     asked_to_stop: Cell<bool>,
@@ -74,13 +75,14 @@ impl TestHost {
         let mut line = String::new();
         let stdout = child.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).expect("stdout is text");
-        let address = line.trim_end().strip_prefix("listening on http://").and_then(|text| text.parse().ok());
-        let Some(address) = address else {
+        let url = line.trim_end().strip_prefix("listening on ").unwrap_or_default().to_owned();
+        let address = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+        let Some(address) = address.and_then(|text| text.parse().ok()) else {
             let _ = child.kill();
             let _ = child.wait();
             panic!("it said `{line}`, and {}", read.join().expect("it reads to the end"));
         };
-        Serving { host, child, stderr: Some(read), address, asked_to_stop: Cell::new(false) }
+        Serving { host, child, stderr: Some(read), url, address, asked_to_stop: Cell::new(false) }
     }
 }
 
@@ -92,8 +94,7 @@ impl<'a> Serving<'a> {
 
     /// A command for this host, with the token in its environment.
     pub(crate) fn command(&self, args: &[&str]) -> Invocation<'a> {
-        let url = format!("http://{}", self.address);
-        self.host.mainworker(args).env("MAINWORKER_HOST", &url).env("MAINWORKER_TOKEN", CANARY)
+        self.host.mainworker(args).env("MAINWORKER_HOST", &self.url).env("MAINWORKER_TOKEN", CANARY)
     }
 
     /// Where it listens.

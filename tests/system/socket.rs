@@ -21,6 +21,13 @@ fn closed(host: &TestHost) -> Serving<'_> {
 /// A request over the socket, as it is; status and body of the answer.
 #[track_caller]
 fn ask(host: &TestHost, line: &str, headers: &str, body: &str) -> (u16, Value) {
+    let (status, body) = ask_text(host, line, headers, body);
+    (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+}
+
+/// The same, whatever the body is.
+#[track_caller]
+pub(crate) fn ask_text(host: &TestHost, line: &str, headers: &str, body: &str) -> (u16, String) {
     let mut stream = UnixStream::connect(host.path("data/host.sock")).expect("somebody listens");
     let length = body.len();
     write!(
@@ -32,7 +39,7 @@ fn ask(host: &TestHost, line: &str, headers: &str, body: &str) -> (u16, Value) {
     stream.read_to_string(&mut answer).expect("the answer is text");
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    (status, body.to_owned())
 }
 
 #[test]

@@ -27,8 +27,8 @@ pub enum ClientError {
         /// As given.
         found: String,
     },
-    /// The certificate authorities of this system, which `https` needs.
-    #[error("reading this system's certificate authorities: {problem}")]
+    /// The certificate authorities that `https` needs: this system's, or those of a file.
+    #[error("reading certificate authorities: {problem}")]
     Authorities {
         /// What the system said.
         problem: String,

@@ -6,6 +6,7 @@ use mainworker_domain::manifest::Retry;
 use rand::rngs::StdRng;
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use uuid::Uuid;
 /// The bounds of a client.
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
+    /// A file of the only certificate authorities that are trusted, PEM; none for those of this system.
+    pub ca_file: Option<PathBuf>,
     /// Milliseconds to connect, TLS not included.
     pub connect_ms: u64,
     /// Milliseconds of one try, from the first step to the last byte of the answer; of a stream to its head.
@@ -39,6 +42,7 @@ pub struct ClientOptions {
 impl Default for ClientOptions {
     fn default() -> Self {
         Self {
+            ca_file: None,
             connect_ms: 5_000,
             answer_ms: 30_000,
             // A host gives up itself after 120 s, and says so.

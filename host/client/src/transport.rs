@@ -14,8 +14,13 @@ use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use mainworker_domain::origin::{BaseUrl, OriginError, Scheme};
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -114,9 +119,18 @@ impl Transport {
         let pool = match base.origin.scheme {
             Scheme::Http => Connections::Plain(builder.build(tcp)),
             Scheme::Https => {
-                let tls = HttpsConnectorBuilder::new()
-                    .with_provider_and_native_roots(ring::default_provider())
-                    .map_err(|error| ClientError::Authorities { problem: error.to_string() })?;
+                let tls = match &options.ca_file {
+                    None => HttpsConnectorBuilder::new()
+                        .with_provider_and_native_roots(ring::default_provider())
+                        .map_err(|error| ClientError::Authorities { problem: error.to_string() })?,
+                    Some(file) => {
+                        let config = trusting(file).map_err(|problem| {
+                            let problem = format!("`{}`: {problem}", file.display());
+                            ClientError::Authorities { problem }
+                        })?;
+                        HttpsConnectorBuilder::new().with_tls_config(config)
+                    }
+                };
                 Connections::Tls(builder.build(tls.https_only().enable_http1().wrap_connector(tcp)))
             }
         };
@@ -259,6 +273,24 @@ pub(crate) async fn next_piece(body: &mut Incoming, idle_ms: u64) -> Result<Opti
             }
         }
     }
+}
+
+/// TLS with whoever one of the authorities in a file vouches for.
+fn trusting(file: &Path) -> Result<ClientConfig, String> {
+    let certificates = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| error.to_string())?;
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(certificate).map_err(|error| error.to_string())?;
+    }
+    if roots.is_empty() {
+        return Err("found no certificate, expected PEM".to_owned());
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn authorization(token: &SecretString) -> Result<HeaderValue, ClientError> {

@@ -48,9 +48,11 @@ use endpoint::{Endpoint, Guarded, Needs, guard};
 use failed_credentials::FailedCredentials;
 use http::{Method, Uri};
 use limits::{BODIES_BYTES_MAX, STREAMS_MAX};
+use listener::TlsListener;
 use mainworker_domain::access::Role;
 use mainworker_domain::nearest::nearest;
 use problem::ApiError;
+use rustls::ServerConfig;
 use std::io;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, LazyLock};
@@ -62,6 +64,8 @@ use tokio::sync::{Semaphore, watch};
 pub struct Entrances {
     /// An address of the network.
     pub network: TcpListener,
+    /// What TLS is spoken with there; none for HTTP without it.
+    pub tls: Option<Arc<ServerConfig>>,
     /// The socket in the data folder; none where nobody operates the host.
     pub socket: Option<UnixListener>,
 }
@@ -75,12 +79,22 @@ pub async fn serve(entrances: Entrances, host: Arc<Host>, stopping: watch::Recei
     let api = Arc::new(Api::new(host, stopping.clone()));
     let router = router(&api);
     let open = || Arc::clone(&api.connections);
-    let network =
-        connections::serve(entrances.network, router.clone(), Bounds::default(), open(), stopping.clone());
+    let (bounds, metrics) = (Bounds::default(), Arc::clone(&api.host.metrics));
+    let network = async {
+        let (router, stopping) = (router.clone(), stopping.clone());
+        match entrances.tls {
+            None => connections::serve(entrances.network, router, bounds, open(), stopping).await,
+            Some(config) => {
+                let listener = TlsListener::new(entrances.network, config, metrics);
+                connections::serve(listener, router, bounds, open(), stopping).await
+            }
+        }
+    };
     match entrances.socket {
         None => network.await,
         Some(socket) => {
-            let socket = connections::serve(socket, router, Bounds::of_socket(), open(), stopping);
+            let socket =
+                connections::serve(socket, router.clone(), Bounds::of_socket(), open(), stopping.clone());
             let (network, socket) = tokio::join!(network, socket);
             network.and(socket)
         }

@@ -21,6 +21,7 @@ pub use sample::{
 
 use mainworker_client::hints::of_missing_key;
 use crate::socket::SocketError;
+use crate::tls::TlsError;
 use mainworker_domain::catalog::{CONTRACT, DescriptionError};
 use mainworker_domain::egress::EgressRefusal;
 use mainworker_domain::limits::{Limit, Unit};
@@ -48,6 +49,31 @@ pub fn of_token_refusal(refusal: &TokenRefusal) -> String {
         TokenRefusal::TooMany { .. } => {
             "revoke those that nobody uses: `mainworker token list` shows when each was used last".to_owned()
         }
+    }
+}
+
+/// For a certificate and a key that cannot be used.
+pub fn of_tls(error: &TlsError) -> String {
+    match error {
+        TlsError::Unreadable { what: "key", .. } => {
+            "mend `key` under `[server.tls]`, or the permissions there".to_owned()
+        }
+        TlsError::Unreadable { .. } => {
+            "mend `cert` under `[server.tls]`, or the permissions there".to_owned()
+        }
+        TlsError::Foreign { what: "key", path, .. } => {
+            format!("`openssl pkey -noout -in {}` reads a key without a password", path.display())
+        }
+        TlsError::Foreign { path, .. } => {
+            format!("`openssl x509 -noout -subject -in {}` reads a certificate", path.display())
+        }
+        TlsError::Exposed { path, .. } => format!("`chmod 600 {}`", path.display()),
+        TlsError::Apart { cert, key } => format!(
+            "these print the same for a pair: `openssl x509 -noout -pubkey -in {}`, `openssl pkey -pubout -in {}`",
+            cert.display(),
+            key.display()
+        ),
+        TlsError::Unusable { .. } => "take a certificate with an ECDSA, Ed25519 or RSA key".to_owned(),
     }
 }
 

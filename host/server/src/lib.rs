@@ -34,6 +34,7 @@ pub mod settings;
 pub mod socket;
 pub mod system_random;
 pub mod terminal;
+pub mod tls;
 pub mod tokens;
 
 use clap::Parser;

@@ -45,6 +45,7 @@ pub struct Metrics {
     codes: RwLock<HashMap<String, Counter>>,
     requests: Family<RequestLabels, Counter>,
     credentials: Family<WhyLabel, Counter>,
+    handshakes: Family<WhyLabel, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -163,9 +164,15 @@ impl Metrics {
             "Credentials that were shown and are not good, by why",
             Family::clone(&credentials),
         );
+        let handshakes = Family::default();
+        registry.register(
+            "mainworker_tls_handshakes_failed",
+            "Connections on which TLS was not agreed on, by why",
+            Family::clone(&handshakes),
+        );
         let others = Arc::new(JobFigures::of(OTHER.to_owned(), &families));
         let (jobs, codes) = (RwLock::default(), RwLock::default());
-        Self { registry, jobs, others, families, rejections, codes, requests, credentials }
+        Self { registry, jobs, others, families, rejections, codes, requests, credentials, handshakes }
     }
 
     /// Sees each event and counts it.
@@ -214,6 +221,11 @@ impl Metrics {
     /// Counts a request that was answered. `route` is the path with the names of its parts, never the path itself.
     pub fn answered(&self, method: &'static str, route: &'static str, status: u16) {
         self.requests.get_or_create(&RequestLabels { method, route, status }).inc();
+    }
+
+    /// Counts a connection on which TLS was not agreed on. `why` is one of a few words.
+    pub fn handshake_failed(&self, why: &'static str) {
+        self.handshakes.get_or_create(&WhyLabel { why }).inc();
     }
 
     /// All figures as text.

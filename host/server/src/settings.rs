@@ -122,6 +122,8 @@ impl HttpSettings {
 pub struct ServerSettings {
     /// Where it listens.
     pub listen: Option<String>,
+    /// `[server.tls]`: the files with which it speaks TLS; without them it does not.
+    pub tls: Option<TlsSettings>,
     /// The token that callers show.
     pub token: Option<SecretString>,
     /// The source that the token stands for.
@@ -132,9 +134,18 @@ pub struct ServerSettings {
     pub stop_grace_ms: u64,
 }
 
+/// `[server.tls]`: a certificate and its key, PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The certificate, with the chain that leads to its authority behind it.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
 impl Default for ServerSettings {
     fn default() -> Self {
-        Self { listen: None, token: None, source: None, roles: Vec::new(), stop_grace_ms: 30_000 }
+        Self { listen: None, tls: None, token: None, source: None, roles: Vec::new(), stop_grace_ms: 30_000 }
     }
 }
 
@@ -293,17 +304,19 @@ impl Settings {
 }
 
 impl Settings {
-    /// Refuses mounts in which a job could read what the data folder holds, such as the sealing key, or come upon the host's
-    /// socket; and writable ones in which it could change what the host runs or trusts: modules, this file, the files of
+    /// Refuses mounts in which a job could read the key of TLS or what the data folder holds, such as the sealing key, or come
+    /// upon the host's socket; and writable ones in which it could change what the host runs or trusts: modules, this file, the files of
     /// configuration keys.
     ///
     /// # Errors
     /// The first such mount.
     pub fn check_mounts_apart(&self, modules_dir: &Path, data_dir: Option<&Path>) -> Result<(), Failure> {
-        let cache = data_dir.map(module_cache);
+        let (cache, tls) = (data_dir.map(module_cache), self.server.tls.as_ref());
         // What is not even to be read comes first.
         let own = [
             ("the data folder", data_dir, true),
+            ("the key of `[server.tls]`", tls.map(|tls| tls.key.as_path()), true),
+            ("the certificate of `[server.tls]`", tls.map(|tls| tls.cert.as_path()), false),
             ("the compiled modules", cache.as_deref(), false),
             ("the modules folder", Some(modules_dir), false),
             ("the settings file", self.file.as_deref(), false),
@@ -391,7 +404,7 @@ fn read(value: &Value, folder: &Path) -> Result<Settings, TableError> {
         offer: Offer { mounts: read_mounts(part("files"), folder)?, http: http.offer(), ceilings },
         http,
         configuration: read_configuration(part("configuration"), folder)?,
-        server: read_server(part("server"))?,
+        server: read_server(part("server"), folder)?,
         source_rates: read_sources(part("sources"))?,
         queue: read_queue(part("queue"))?,
         retention: read_retention(part("retention"))?,
@@ -473,8 +486,13 @@ fn read_configuration(value: &Value, folder: &Path) -> Result<ConfigurationSetti
     })
 }
 
-fn read_server(value: &Value) -> Result<ServerSettings, TableError> {
-    let table = Table::open(value, "server", &["listen", "token", "source", "roles", "stop-grace"])?;
+fn read_server(value: &Value, folder: &Path) -> Result<ServerSettings, TableError> {
+    let table = Table::open(value, "server", &["listen", "tls", "token", "source", "roles", "stop-grace"])?;
+    let tls = table.value("tls").map(|value| {
+        let tls = Table::open(value, "server.tls", &["cert", "key"])?;
+        let path = |key: &str| tls.required_string(key).map(|path| folder.join(path));
+        Ok(TlsSettings { cert: path("cert")?, key: path("key")? })
+    });
     let listen = table.string("listen")?;
     if let Some(address) = listen
         && address.parse::<std::net::SocketAddr>().is_err()
@@ -490,6 +508,7 @@ fn read_server(value: &Value) -> Result<ServerSettings, TableError> {
     }
     Ok(ServerSettings {
         listen: listen.map(str::to_owned),
+        tls: tls.transpose()?,
         token: table.string("token")?.map(SecretString::from),
         source: table.string("source")?.map(str::to_owned),
         roles: roles.into_iter().map(str::to_owned).collect(),

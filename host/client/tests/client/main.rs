@@ -9,4 +9,5 @@ mod requests;
 mod retries;
 mod scheduler;
 mod scripted;
+mod socket;
 mod tls;

@@ -30,6 +30,8 @@ pub(super) const BUFFER_BYTES_MAX: usize = 64 << 10;
 /// From when a connection could send the next request until its headers are here: how long it may be idle, and how long
 /// somebody who sends letter by letter may hold it.
 pub(super) const HEADER_READ: Duration = Duration::from_secs(10);
+/// From when a connection is taken until TLS is agreed on: some round trips to the other side of the world, and a slow machine.
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Until the body of a request is here: a batch of its largest size at 1 MiB a second.
 pub(super) const BODY_READ: Duration = Duration::from_secs(64);
 /// From the headers of a request to the beginning of its answer.

@@ -52,6 +52,10 @@ pub struct RemoteArgs {
     /// command line]
     #[arg(long, value_name = "TOKEN", value_parser = secret, help_heading = "Host")]
     token: Option<SecretString>,
+    /// A file of the only certificate authorities that may vouch for it, PEM [default: the variable MAINWORKER_CA_FILE, or those
+    /// of this system]
+    #[arg(long, value_name = "FILE", help_heading = "Host")]
+    ca_file: Option<PathBuf>,
 }
 
 fn secret(text: &str) -> Result<SecretString, Infallible> {
@@ -96,6 +100,8 @@ impl RemoteArgs {
         let variable_token = if self.data.is_none() { variable("MAINWORKER_TOKEN") } else { None };
         let token = self.token.clone().or_else(|| variable_token.map(SecretString::from));
         let base = self.base(variable("MAINWORKER_HOST"), token.is_some(), own_socket);
+        let ca_file = self.ca_file.clone().or_else(|| variable("MAINWORKER_CA_FILE").map(PathBuf::from));
+        let options = ClientOptions { ca_file, ..options };
         Ok(Client::with_options(&base, token, options)?)
     }
 
@@ -224,6 +230,7 @@ mod tests {
             host: host.map(str::to_owned),
             data: data.map(PathBuf::from),
             token: None,
+            ca_file: None,
         };
         let variable = || Some("http://variable".to_owned());
         let own = || Some(PathBuf::from("/own/host.sock"));

@@ -12,6 +12,7 @@ use crate::process;
 use crate::settings::Settings;
 use crate::socket::HostSocket;
 use crate::terminal;
+use crate::tls::Certificate;
 use clap::Args;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::quantity::format_ms;
@@ -35,7 +36,7 @@ const SAY_WAIT: Duration = Duration::from_millis(200);
 /// begins no more, waits for those that run, hands the rest back to the queue and ends. Asked twice, it ends at once, and the
 /// attempts that run are lost: the next start begins them anew.
 ///
-/// Prints `listening on http://ADDR` when it is ready. Whoever may open `host.sock` in the data folder operates it without a
+/// Prints `listening on http://ADDR`, or `https://ADDR` with a certificate, when it is ready. Whoever may open `host.sock` in the data folder operates it without a
 /// token.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -90,6 +91,7 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
     let asked_to_stop = Arc::new(Notify::new());
     let stop = Arc::clone(&asked_to_stop);
     process::on_stop_signal(move || stop.notify_one());
+    let certificate = settings.server.tls.clone().map(Certificate::load).transpose()?;
     // First of all: an address that is taken is known before anything is opened.
     let listener = listen(args.listen, settings.server.listen.as_deref()).await?;
     let address = listener.local_addr().map_err(|error| Failure::host(format!("listening: {error}")))?;
@@ -110,14 +112,26 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
         let first = hints::of_first_token(data_dir);
         tracing::warn!("there is no token, so nobody is let in over the network; {first}");
     }
+    if certificate.is_none() && !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "tokens and payloads come over the network without TLS: `[server.tls]` names a certificate, or a proxy on this machine has one"
+        );
+    }
     warn_of_pauses(&running).await;
     // The store is this host's by now, and with it the folder.
     let (host_socket, socket) = HostSocket::bind(data_dir)
         .map_err(|error| Failure::usage("socket_unusable", &error, hints::of_host_socket(&error)))?;
     let (stop_api, api_stops) = watch::channel(false);
-    let entrances = Entrances { network: listener, socket: Some(socket) };
+    let tls = certificate.as_ref().map(Certificate::config);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let renewing = certificate.map(|certificate| {
+        let events = Arc::clone(&running.host.events);
+        tokio::spawn(certificate.keep(move |event| events.emit(event)))
+    });
+    let entrances = Entrances { network: listener, tls, socket: Some(socket) };
     let serving = tokio::spawn(api::serve(entrances, Arc::clone(&running.host), api_stops));
-    terminal::print(&format!("listening on http://{address}"))?;
+    terminal::print(&format!("listening on {scheme}://{address}"))?;
 
     asked_to_stop.notified().await;
     say("stopping: no more attempts begin, those that run may end".to_owned());
@@ -132,6 +146,9 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
     let _ = stop_api.send(true);
     let served = serving.await;
     drop(host_socket);
+    if let Some(renewing) = renewing {
+        renewing.abort();
+    }
     running.close().await;
     match served {
         Ok(Ok(())) => Ok(ExitCode::Completed),

@@ -5,6 +5,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::terminal;
+use crate::tls;
 use clap::{Args, Subcommand};
 use mainworker_domain::limits::{LIMITS, Unit};
 use mainworker_domain::quantity::{format_bytes, format_ms};
@@ -49,6 +50,9 @@ fn check(settings: &Settings) -> Result<ExitCode, Failure> {
         return Err(failure);
     }
     Access::of(&settings.server)?;
+    if let Some(tls) = &settings.server.tls {
+        tls::read(tls)?;
+    }
     if let Some(closed) = settings.closed() {
         terminal::note(closed);
     }
@@ -98,6 +102,10 @@ fn to_json(settings: &Settings) -> Value {
         "limits": limits.collect::<serde_json::Map<_, _>>(),
         "server": {
             "listen": settings.server.listen,
+            "tls": {
+                "cert": settings.server.tls.as_ref().map(|tls| &tls.cert),
+                "key": settings.server.tls.as_ref().map(|tls| &tls.key),
+            },
             "token": settings.server.token.as_ref().map(|_| "***"),
             "source": settings.server.source,
             "roles": settings.server.roles,

@@ -24,11 +24,11 @@ pub fn of_client(error: &ClientError) -> Option<String> {
         }
         ClientError::InvalidName { .. } => "`mainworker jobs` lists the jobs".to_owned(),
         ClientError::Authorities { .. } => {
-            "install the system's certificate authorities, or name a file of them with `SSL_CERT_FILE`".to_owned()
+            "install the system's certificate authorities, or name a file of them with `--ca-file FILE`".to_owned()
         }
         ClientError::Unreachable { origin, problem, .. } if origin.starts_with("unix:") => of_socket(problem),
         ClientError::Unreachable { problem, .. } if problem.contains("certificate") => {
-            "if its authority is the company's own, `SSL_CERT_FILE=/…/authorities.pem` names it".to_owned()
+            "if its authority is the company's own, `--ca-file FILE` or `MAINWORKER_CA_FILE` names it".to_owned()
         }
         ClientError::Unreachable { problem, .. } if problem.contains("corrupt message") => {
             "what listens there may speak no TLS; try `http://`".to_owned()

@@ -92,7 +92,7 @@ pub(super) async fn intake(
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Failure::host)?;
     let address = listener.local_addr().map_err(Failure::host)?;
     let (stop, stopped) = watch::channel(false);
-    let entrances = Entrances { network: listener, socket: None };
+    let entrances = Entrances { network: listener, tls: None, socket: None };
     let serving = tokio::spawn(api::serve(entrances, Arc::clone(&running.host), stopped));
     let (count, time) = clients::post(address, CLIENTS, IN_TIME).await?;
     let _ = stop.send(true);
