@@ -99,8 +99,11 @@ fn whoever_speaks_no_tls_is_let_go_of_and_holds_up_nobody() {
     assert!(ask(&host, serving.address(), &rustls::version::TLS13).starts_with("HTTP/1.1 200"));
     let figures = socket::ask_text(&host, "GET /metrics", "", "").1;
     assert!(figures.contains("mainworker_tls_handshakes_failed_total{why=\"not-tls\"} 2"), "{figures}");
-    drop(silent);
+    // Nor does it hold up the end.
+    let asked_to_stop = Instant::now();
     serving.stop();
+    assert!(asked_to_stop.elapsed() < Duration::from_secs(8), "it waited for whoever said nothing");
+    drop(silent);
 }
 
 #[test]

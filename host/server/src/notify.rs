@@ -232,6 +232,7 @@ impl Webhook {
     }
 
     async fn post(&self, id: &str, body: Bytes) -> Posted {
+        // The machine's clock: receivers compare it with theirs, to tell old posts.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let request = Request::post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")

@@ -149,12 +149,12 @@ fn check_mode(path: &Path) -> Result<(), TlsError> {
 
 fn foreign(what: &'static str, path: &Path, bytes: &[u8], expected: &'static str) -> TlsError {
     let labels: Vec<String> = labels(bytes).collect();
+    let readable = ["CERTIFICATE", "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"];
+    let is_meant = |label: &String| readable.contains(&label.as_str()) && label.ends_with(expected);
     let found = match labels.as_slice() {
         _ if bytes.is_empty() => "an empty file".to_owned(),
         [] => "no PEM".to_owned(),
-        labels if labels.iter().any(|label| label.ends_with(expected)) => {
-            "PEM that is cut or damaged".to_owned()
-        }
+        labels if labels.iter().any(is_meant) => "PEM that is cut or damaged".to_owned(),
         labels => format!("`{}`", labels.join("`, `")),
     };
     TlsError::Foreign { what, path: path.to_owned(), found, expected }
@@ -392,6 +392,8 @@ mod tests {
         said.push(files.refused());
         files.write_key(&good[..good.len() / 2]);
         said.push(files.refused());
+        files.write_key(&good.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"));
+        said.push(files.refused());
         files.write_key("secret-key-text");
         said.push(files.refused());
         files.write_key(&good);
@@ -407,6 +409,7 @@ mod tests {
         reading the key `[folder]/key.pem`: found an empty file, expected PEM with `PRIVATE KEY`
         reading the key `[folder]/key.pem`: found `CERTIFICATE`, expected PEM with `PRIVATE KEY`
         reading the key `[folder]/key.pem`: found PEM that is cut or damaged, expected PEM with `PRIVATE KEY`
+        reading the key `[folder]/key.pem`: found `ENCRYPTED PRIVATE KEY`, expected PEM with `PRIVATE KEY`
         reading the key `[folder]/key.pem`: found no PEM, expected PEM with `PRIVATE KEY`
         reading the key `[folder]/key.pem`: found the mode 0640, expected that nobody but its owner may read it
         reading the certificate `[folder]/cert.pem`: found `PRIVATE KEY`, expected PEM with `CERTIFICATE`

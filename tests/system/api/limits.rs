@@ -101,7 +101,7 @@ fn what_is_no_http_is_refused() {
             insta::assert_snapshot!(shown(&answer.is_problem(400, "malformed_request")), @"
             400 malformed_request
               the request cannot be read: its line or a header is not HTTP/1.1
-              hint: send HTTP/1.1 without TLS; a client library does, `curl --verbose` shows what is sent
+              hint: send HTTP/1.1, over TLS only to a host that listens on `https://`; a client library does, `curl --verbose` shows what is sent
             ");
         }
         assert_eq!(answer.header("connection"), Some("close"));

@@ -16,7 +16,7 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     fn monotonic_ns(&self) -> u64;
 }
 
-/// The machine's clocks.
+/// The machine's clocks, for an attempt whose host has none of its own.
 #[derive(Debug)]
 pub struct SystemClock {
     started: Instant,

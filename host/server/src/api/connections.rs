@@ -95,10 +95,16 @@ pub(super) async fn serve<L: Listener>(
         while connections.try_join_next().is_some() {}
         open.fetch_add(1, Ordering::Relaxed);
         let (http, service, watcher) = (http.clone(), service.clone(), graceful.watcher());
-        let open = Arc::clone(&open);
+        let (open, mut stops) = (Arc::clone(&open), stopping.clone());
         connections.spawn(async move {
             // What a client does to its connection is its own affair.
-            match L::begin(taken).await {
+            let begun = tokio::select! {
+                biased;
+                begun = L::begin(taken) => begun,
+                // Nothing was asked yet, so nothing is lost.
+                _ = stops.wait_for(|&stopping| stopping) => Err(ErrorKind::Interrupted.into()),
+            };
+            match begun {
                 Err(error) => tracing::debug!(%error, "a connection did not begin"),
                 Ok(stream) => {
                     let stream = Stalling::new(stream, bounds.write_stall);

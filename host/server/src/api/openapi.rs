@@ -315,7 +315,7 @@ fn describe(endpoints: &[Endpoint]) -> utoipa::openapi::OpenApi {
     if let Some(components) = &mut described.components {
         let token = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The `token` under `[server]` in the settings of the host."));
+            .description(Some("One that `mainworker token create` made, or the `token` under `[server]` in the settings of the host."));
         components.add_security_scheme(TOKEN, SecurityScheme::Http(token.build()));
     }
     for endpoint in endpoints {

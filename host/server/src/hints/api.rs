@@ -12,7 +12,7 @@ use mainworker_domain::task_options::OptionError;
 pub fn of_api(error: &ApiError) -> Option<String> {
     Some(match error {
         ApiError::Unreadable => {
-            "send HTTP/1.1 without TLS; a client library does, `curl --verbose` shows what is sent".to_owned()
+            "send HTTP/1.1, over TLS only to a host that listens on `https://`; a client library does, `curl --verbose` shows what is sent".to_owned()
         }
         ApiError::HeadersTooLarge { .. } => {
             "shorten the query, and leave out headers and cookies that the host does not need".to_owned()
