@@ -26,10 +26,10 @@ mod rates;
 mod reading;
 /// Requests that are not taken.
 mod rejections;
-/// What runs by itself, and who may say so.
-mod schedules;
 /// The table of endpoints and roles that is in writing.
 mod roles;
+/// What runs by itself, and who may say so.
+mod schedules;
 /// How a host stops for its clients.
 mod stopping;
 /// Tokens of the store, and who wanted what.

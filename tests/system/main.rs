@@ -89,15 +89,15 @@ mod notices;
 /// The commands for a running host.
 #[cfg(test)]
 mod remote;
+/// The commands for schedules, with a host that has some.
+#[cfg(test)]
+mod schedules_cli;
 /// Tasks that are built and sent by the client library.
 #[cfg(test)]
 mod scheduling;
 /// The programs that show how to use the client library.
 #[cfg(test)]
 mod shown_programs;
-/// The commands for schedules, with a host that has some.
-#[cfg(test)]
-mod schedules_cli;
 /// The socket of a host, for whoever operates it.
 #[cfg(test)]
 mod socket;

@@ -4,9 +4,11 @@
 //! do not know, so that a newer host can say more.
 
 mod access;
+mod description;
 mod schedules;
 
 pub use access::*;
+pub use description::JobDescription;
 pub use schedules::*;
 
 use serde::{Deserialize, Serialize};
@@ -413,26 +415,6 @@ pub struct Job {
     /// Its manifest, as `job.toml` says it.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub manifest: Option<Value>,
-    /// JSON Schema of its payload.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    pub payload_schema: Option<Value>,
-    /// JSON Schema of its result.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
-    pub result_schema: Option<Value>,
-}
-
-/// `GET /v1/jobs/{name}/description`: what a task of the job is checked against. It changes with the job's module alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct JobDescription {
-    /// The job.
-    pub name: String,
-    /// Its module, by its digest.
-    pub revision: String,
-    /// Its manifest, as `job.toml` says it.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub manifest: Value,
     /// JSON Schema of its payload.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub payload_schema: Option<Value>,

@@ -19,9 +19,9 @@ pub use sample::{
     of_schemas, of_unreadable_samples,
 };
 
-use mainworker_client::hints::of_missing_key;
 use crate::socket::SocketError;
 use crate::tls::TlsError;
+use mainworker_client::hints::of_missing_key;
 use mainworker_domain::catalog::{CONTRACT, DescriptionError};
 use mainworker_domain::egress::EgressRefusal;
 use mainworker_domain::limits::{Limit, Unit};

@@ -43,6 +43,7 @@ impl Scheduler {
     pub(super) fn write<R>(&self, task: TaskBuilder<R>) -> Result<Prepared, ScheduleError> {
         let TaskBuilder { job, payload, configuration, mut options, .. } = task;
         let not_json = |problem: String| ScheduleError::NotJson { job: job.clone(), problem };
+        let payload = payload.map_err(not_json)?;
         let fields = Fields {
             configuration: configuration
                 .iter()
@@ -50,7 +51,7 @@ impl Scheduler {
                 .collect(),
             job_name: &job,
             source: self.source(),
-            job_payload: &*payload.map_err(not_json)?,
+            job_payload: &payload,
         };
         let text = serde_json::value::to_raw_value(&fields).map_err(|error| not_json(error.to_string()))?;
         let envelope = Envelope::parse(text.get().as_bytes())?;

@@ -78,7 +78,8 @@ fn echo(scheduler: &Scheduler, n: u64) -> TaskBuilder<Box<RawValue>> {
 }
 
 fn rejected(error: ScheduleError) -> Rejected {
-    error.rejected().unwrap_or_else(|| panic!("{error}")).clone()
+    assert!(error.rejected().is_some(), "{error}");
+    error.rejected().cloned().unwrap()
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ impl Running {
         let host = Host {
             name,
             started_at: clock.now(),
-            clock,
+            clock: Arc::clone(&clock),
             slots: queue.slots,
             tasks_max: queue.tasks_max,
             store,
