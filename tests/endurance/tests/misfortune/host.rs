@@ -252,7 +252,8 @@ fn walk(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             walk(&path, files);
-        } else {
+        } else if path.is_file() {
+            // What a killed host left of its socket holds nothing.
             files.insert(path.clone(), fs::read(&path).expect("a file"));
         }
     }
