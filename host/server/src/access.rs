@@ -7,7 +7,7 @@
 
 use crate::failure::Failure;
 use crate::settings::ServerSettings;
-use mainworker_domain::access::{Role, TokenId, check_source, split_token};
+use mainworker_domain::access::{OPERATOR, Role, TokenId, check_source, split_token};
 use mainworker_domain::audit::Actor;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
@@ -31,9 +31,6 @@ pub struct Caller {
     /// The only jobs that it can ask for; none for all.
     pub jobs: Option<Vec<JobName>>,
 }
-
-/// The source of whoever comes over the host's socket. No token can stand for it.
-pub const OPERATOR: &str = "operator";
 
 impl Caller {
     /// Whoever comes over the host's socket. May do everything but ask for tasks: an envelope names a source, and who somebody

@@ -1,9 +1,10 @@
 //! For requests to a running host.
 
-use crate::access::{OPERATOR, Unauthenticated};
+use crate::access::Unauthenticated;
 use crate::api::problem::{ApiError, status_of};
 use crate::schedules::ScheduleRefused;
 use mainworker_client::hints::OPTIONS_EXAMPLE;
+use mainworker_domain::access::OPERATOR;
 use mainworker_domain::lifecycle::{Refusal, State};
 use mainworker_domain::rejection::JsonProblem;
 use mainworker_domain::task_options::OptionError;
