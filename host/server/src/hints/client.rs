@@ -64,11 +64,10 @@ fn of_socket(problem: &str) -> String {
 
 /// The host knows best. Where it says nothing, or what only a program can do, there may be a command.
 fn of_problem(problem: &Problem) -> Option<String> {
-    // What was seen is the command's own affair, so it knows better.
-    if problem.code == "schedule_changed" {
-        return Some("run the command again: it shows the difference to what there is now".to_owned());
-    }
-    if let Some(hint) = problem.hint.as_ref().filter(|hint| !hint.contains("`GET /")) {
+    // What was seen and sent is the command's own affair, so it knows better.
+    let is_own = matches!(problem.code.as_str(), "schedule_changed" | "backfill_invalid");
+    let is_of_requests = |hint: &String| hint.contains("`GET /") || hint.contains("`/openapi.json`");
+    if let Some(hint) = problem.hint.as_ref().filter(|hint| !is_own && !is_of_requests(hint)) {
         return Some(hint.clone());
     }
     let hint = match problem.code.as_str() {
@@ -76,6 +75,7 @@ fn of_problem(problem: &Problem) -> Option<String> {
         "unknown_task" => "`mainworker list` lists tasks; those that ended long ago are deleted",
         "not_cancellable" => "it has ended already; `mainworker status ID` says how",
         "not_retryable" => "`mainworker status ID` says how it stands",
+        "schedule_changed" => "run the command again: it shows the difference to what there is now",
         "unknown_schedule" => "`mainworker schedule list` lists the schedules",
         "schedule_of_another_set" => {
             "change it in the file of its set, and `mainworker schedule apply FILE`; `mainworker schedule list --json` says which set that is"
@@ -172,5 +172,10 @@ mod tests {
         let said = of_client(&problem("something_new", Some("`GET /v1/new` helps")));
         assert_eq!(said.as_deref(), Some("`GET /v1/new` helps"), "where there is no command for it");
         assert_eq!(of_client(&problem("something_new", None)), None);
+        let said = of_client(&problem("schedule_changed", Some("ask for a preview again")));
+        assert_eq!(
+            said.as_deref(),
+            Some("run the command again: it shows the difference to what there is now")
+        );
     }
 }
