@@ -1,7 +1,7 @@
 //! `mainworker schedule` for a host that serves: a file is applied, looked at, changed and emptied.
 
 use crate::host::TestHost;
-use crate::serving::{ALL_ROLES, Serving};
+use crate::serving::Serving;
 use serde_json::{Value, json};
 
 const FILE: &str = r#"
@@ -20,6 +20,10 @@ job = "echo"
 run-every = "6h"
 payload = { ping = true }
 "#;
+
+/// Who changes schedules has the role `deploy` as well.
+const ROLES: &str =
+    "server.source = \"api\"\nserver.roles = [\"enqueue\", \"read\", \"operate\", \"deploy\"]";
 
 /// What a command prints on stdout.
 #[track_caller]
@@ -47,7 +51,7 @@ fn timeless(text: &str) -> String {
 #[test]
 fn a_file_is_applied_changed_and_emptied() {
     let host = TestHost::new();
-    let serving = host.serve(ALL_ROLES);
+    let serving = host.serve(ROLES);
     host.write("schedules.toml", FILE);
     let apply = |flags: &[&str]| said(&serving, &[&["apply", "schedules.toml"], flags].concat());
 
@@ -106,7 +110,7 @@ fn a_file_is_applied_changed_and_emptied() {
 #[test]
 fn schedules_are_looked_at() {
     let host = TestHost::new();
-    let serving = host.serve(ALL_ROLES);
+    let serving = host.serve(ROLES);
     let nothing = serving.command(&["schedule", "list"]).finish().exits(0);
     assert!(
         nothing.stdout().is_empty() && nothing.stderr().starts_with("there is no schedule; "),
@@ -166,7 +170,7 @@ fn schedules_are_looked_at() {
 #[test]
 fn a_run_is_brought_about_by_hand() {
     let host = TestHost::new();
-    let serving = host.serve(ALL_ROLES);
+    let serving = host.serve(ROLES);
     host.write("schedules.toml", FILE);
     said(&serving, &["apply", "schedules.toml"]);
     let ended = serving.command(&["schedule", "trigger", "pings", "--wait"]).finish().exits(0);
@@ -177,7 +181,8 @@ fn a_run_is_brought_about_by_hand() {
         ended.stderr()
     );
     let id = said(&serving, &["trigger", "monthly"]).trim_end().to_owned();
-    let listed = serving.command(&["list", "--schedule", "monthly", "--json"]).finish().exits(0).json();
+    let listed = serving.command(&["list", "--schedule", "monthly", "--json"]).finish().exits(0);
+    let listed: Value = serde_json::from_str(listed.stdout()).expect("one JSON value");
     assert_eq!((listed[0]["taskId"].clone(), listed.as_array().map(Vec::len)), (json!(id), Some(1)));
     assert_eq!((&listed[0]["schedule"], &listed[0]["source"]), (&json!("monthly"), &json!("scheduler")));
     let card = serving.command(&["status", &id]).finish().exits(0);
@@ -192,7 +197,7 @@ fn a_run_is_brought_about_by_hand() {
 #[test]
 fn a_schedule_stands_still_and_goes_on() {
     let host = TestHost::new();
-    let serving = host.serve(ALL_ROLES);
+    let serving = host.serve(ROLES);
     let put = [
         "put",
         "pings",
@@ -246,7 +251,7 @@ fn a_schedule_stands_still_and_goes_on() {
 #[test]
 fn a_time_that_is_over_is_made_up_for() {
     let host = TestHost::new();
-    let serving = host.serve(ALL_ROLES);
+    let serving = host.serve(ROLES);
     said(
         &serving,
         &["put", "hourly", "--job", "echo", "--cron", "0 * * * *", "--payload", r#"{"at": "${occurrence}"}"#],
@@ -275,13 +280,17 @@ fn a_time_that_is_over_is_made_up_for() {
 #[test]
 fn a_payload_that_does_not_fit_is_told_with_its_line() {
     let host = TestHost::with_jobs(&["echo", "archive-stream"]);
-    let serving = host.serve(ALL_ROLES);
+    let serving = host.serve(ROLES);
     host.write(
         "schedules.toml",
         "set = \"video\"\n[schedule.archive]\njob = \"archive-stream\"\nrun-every = \"1h\"\npayload = { playlist = 7 }\n",
     );
     let refused = serving.command(&["schedule", "apply", "schedules.toml"]).finish().exits(3);
     assert_eq!(refused.stdout(), "");
-    insta::assert_snapshot!(refused.stderr(), @"");
+    insta::assert_snapshot!(refused.stderr(), @"
+    error[payload_invalid]: schedule `archive`: the payload of `archive-stream` is not what it accepts: at `/jobPayload/playlist` found a number, expected a string
+      at `schedule.archive.payload.playlist` in `schedules.toml`, line 5
+    hint: `mainworker jobs show archive-stream` shows the payload's schema
+    ");
     serving.stop();
 }

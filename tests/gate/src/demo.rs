@@ -107,7 +107,8 @@ fn settings(logs: &Path, reports: &Path) -> Result<String> {
         ("reports".to_owned(), mount(reports, "read-write")?),
     ]);
     // Who may ask the host if it is started as a service. A demo's token is no secret.
-    let server = toml::toml! { token = "demo" source = "dashboard" roles = ["enqueue", "read", "operate"] };
+    let server =
+        toml::toml! { token = "demo" source = "dashboard" roles = ["enqueue", "read", "operate", "deploy"] };
     let tables = [("files".to_owned(), files.into()), ("server".to_owned(), server.into())];
     Ok(toml::to_string(&toml::Table::from_iter(tables))?)
 }

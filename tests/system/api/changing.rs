@@ -195,7 +195,7 @@ fn many_are_cancelled_and_retried_by_filter() {
     400 bad_filter
       the filter `filter` is empty, expected at least one filter, such as `job`
     400 unknown_field at /filter/stat
-      the filter has an unknown field `stat`, expected only `state`, `job`, `source`, `label`, `tag`, `from`, `to`, `outcome`, `longerThan`
+      the filter has an unknown field `stat`, expected only `state`, `job`, `source`, `label`, `tag`, `schedule`, `from`, `to`, `outcome`, `longerThan`
       hint: did you mean `state`?
     400 bad_filter
       the filter `state` is `done`, expected one of `queued`, `running`, `completed`, `failed`, `cancelled`, `expired`

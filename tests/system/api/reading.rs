@@ -19,7 +19,7 @@ fn a_task_is_shown_with_all_that_it_promises() {
     let id = accepted["taskId"].as_str().expect("an id").to_owned();
     let task = ended(&http, &id);
     let fields = |value: &Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
-    insta::assert_snapshot!(fields(&task).join(" "), @"attempts cancelRequested createdAt depth error expiresAt finishedAt job label maxAttempts outcome parent priority progress requestedBy result revision runAt source startedAt state tags taskId");
+    insta::assert_snapshot!(fields(&task).join(" "), @"attempts cancelRequested createdAt depth error expiresAt finishedAt job label maxAttempts occurrence outcome parent priority progress requestedBy result revision runAt schedule source startedAt state tags taskId");
     insta::assert_snapshot!(fields(&task["attempts"][0]).join(" "), @"cpuMs error finishedAt host httpBytesIn httpBytesOut httpCalls logBytes logLinesDropped number outcome outputBytes peakMemoryBytes revision runMs startedAt waitMs");
     assert_eq!(
         (&task["job"], &task["source"], &task["state"], &task["outcome"]),
@@ -146,7 +146,7 @@ fn a_query_that_cannot_be_meant_is_refused() {
       the cursor is not one of this query
       hint: begin again without a cursor; one is good for the query that gave it
     400 bad_filter
-      there is no filter `stat`, expected some of `state`, `job`, `source`, `label`, `tag`, `from`, `to`, `outcome`, `longer-than`, `limit`, `cursor`
+      there is no filter `stat`, expected some of `state`, `job`, `source`, `label`, `tag`, `schedule`, `from`, `to`, `outcome`, `longer-than`, `limit`, `cursor`
       hint: did you mean `state`?
     400 bad_filter
       the filter `state` is `quued`, expected one of `queued`, `running`, `completed`, `failed`, `cancelled`, `expired`
@@ -163,7 +163,7 @@ fn a_query_that_cannot_be_meant_is_refused() {
       there is no filter `folow`, expected some of `cursor`, `follow`
       hint: did you mean `follow`?
     400 bad_filter
-      the filter `kind` is `task-enqueud`, expected one of `envelope-rejected`, `task-enqueued`, `task-dropped`, `attempt-started`, `attempt-said`, `attempt-ended`, `task-changed`, `paused`, `credential-refused`, `host-error`
+      the filter `kind` is `task-enqueud`, expected one of `envelope-rejected`, `task-enqueued`, `task-dropped`, `attempt-started`, `attempt-said`, `attempt-ended`, `task-changed`, `paused`, `runs-missed`, `schedule-changed`, `credential-refused`, `host-error`
       hint: did you mean `task-enqueued`?
     ");
     serving.stop();

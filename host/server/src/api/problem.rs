@@ -1,16 +1,18 @@
 //! Answers that are not what was asked for: problem details (RFC 9457), with a stable code, a place and a hint.
 //!
-//! Each code has one HTTP status, in `STATUSES`.
+//! Each code has one HTTP status, in `status`.
 
-use super::limits::{HEADERS_MAX, RETRY_AFTER_SECONDS};
+mod response;
+mod status;
+
+pub use status::status_of;
+
+use super::limits::HEADERS_MAX;
 use crate::access::Unauthenticated;
 use crate::failure::Failure;
 use crate::hints;
 use crate::schedules::ScheduleRefused;
 use crate::tokens::TokenNotMade;
-use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
 use mainworker_client::wire::Problem;
 use mainworker_domain::access::Role;
 use mainworker_domain::json::Malformed;
@@ -19,31 +21,6 @@ use mainworker_domain::rejection::{Rejection, escape_pointer};
 use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::OptionError;
 use mainworker_queue::store::StoreError;
-
-/// The HTTP status of each code.
-#[rustfmt::skip]
-pub(super) const STATUSES: [(&str, u16); 45] = [
-    ("malformed_request", 400), ("malformed_json", 400), ("missing_field", 400), ("unknown_field", 400), ("wrong_type", 400), ("bad_cursor", 400), ("bad_filter", 400),
-    ("unauthenticated", 401),
-    ("role_missing", 403), ("source_mismatch", 403), ("source_not_allowed", 403),
-    ("not_found", 404), ("unknown_job", 404), ("unknown_task", 404), ("unknown_token", 404), ("unknown_schedule", 404),
-    ("method_not_allowed", 405),
-    ("timeout", 408),
-    ("idempotency_conflict", 409), ("unique_conflict", 409), ("not_cancellable", 409), ("not_retryable", 409), ("configuration_gone", 409), ("schedule_of_another_set", 409), ("schedule_changed", 409),
-    ("too_large", 413),
-    ("unsupported_media_type", 415),
-    ("payload_invalid", 422), ("missing_configuration", 422), ("options_invalid", 422), ("token_invalid", 422), ("schedule_invalid", 422), ("too_many_schedules", 422), ("backfill_invalid", 422),
-    ("rate_limited", 429), ("queue_full", 429), ("too_many_failures", 429),
-    ("headers_too_large", 431),
-    ("host_error", 500),
-    ("store_unavailable", 503), ("stopping", 503), ("module_unavailable", 503), ("module_refused", 503), ("settings_invalid", 503), ("settings_unusable", 503),
-];
-
-/// The status of a code; 500 for one that no client should ever see.
-pub fn status_of(code: &str) -> StatusCode {
-    let known = STATUSES.iter().find(|(known, _)| *known == code).map(|(_, status)| *status);
-    known.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
 
 /// Why a request is not answered with what it asked for.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -423,25 +400,6 @@ impl ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let problem = self.problem();
-        let status = status_of(&problem.code);
-        let body = serde_json::to_string(&problem).unwrap_or_default();
-        let mut response = (status, body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            let seconds = self.retry_after_seconds().unwrap_or(u64::from(RETRY_AFTER_SECONDS));
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
-    }
-}
-
 impl ApiError {
     /// What cannot be done with a task as it stands.
     pub(super) fn refused(refusal: Refusal) -> Self {
@@ -476,7 +434,9 @@ fn shown_pointer(pointer: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::status::STATUSES;
     use super::*;
+    use axum::response::IntoResponse;
     use mainworker_client::hints::told;
     use mainworker_domain::rate::{OverRate, RateLimit, RateOf, RateProblem};
     use mainworker_domain::rejection::{JsonProblem, Rejected, RejectionCode};
