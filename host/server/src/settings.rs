@@ -3,6 +3,7 @@
 //! Reading is strict: an unknown key is refused with the nearest known one. Relative paths are relative to the file.
 //! Every key is described in `SETTINGS.md`, which a test compares with this file.
 
+mod apart;
 mod usable;
 
 use crate::failure::Failure;
@@ -303,57 +304,9 @@ impl Settings {
     }
 }
 
-impl Settings {
-    /// Refuses mounts in which a job could read the key of TLS or what the data folder holds, such as the sealing key, or come
-    /// upon the host's socket; and writable ones in which it could change what the host runs or trusts: modules, this file, the files of
-    /// configuration keys.
-    ///
-    /// # Errors
-    /// The first such mount.
-    pub fn check_mounts_apart(&self, modules_dir: &Path, data_dir: Option<&Path>) -> Result<(), Failure> {
-        let (cache, tls) = (data_dir.map(module_cache), self.server.tls.as_ref());
-        // What is not even to be read comes first.
-        let own = [
-            ("the data folder", data_dir, true),
-            ("the key of `[server.tls]`", tls.map(|tls| tls.key.as_path()), true),
-            ("the certificate of `[server.tls]`", tls.map(|tls| tls.cert.as_path()), false),
-            ("the compiled modules", cache.as_deref(), false),
-            ("the modules folder", Some(modules_dir), false),
-            ("the settings file", self.file.as_deref(), false),
-            ("`[configuration] files-dir`", self.configuration.files_dir.as_deref(), false),
-        ];
-        for (name, mount) in &self.offer.mounts {
-            // A folder that is not there holds nothing; using it fails later, with a better message.
-            let Ok(folder) = mount.path.canonicalize() else { continue };
-            let is_writable = mount.access == Access::ReadWrite;
-            let inside = own.iter().find(|(_, path, is_secret)| {
-                (*is_secret || is_writable)
-                    && path.is_some_and(|path| existing(path).is_some_and(|path| path.starts_with(&folder)))
-            });
-            if let Some((what, ..)) = inside {
-                let writable = if is_writable { "is writable and " } else { "" };
-                return Err(Failure::usage(
-                    "mount_exposes_host",
-                    format!(
-                        "the mount `{name}` at `{}` {writable}contains {what}, expected them apart",
-                        mount.path.display()
-                    ),
-                    format!("name a folder under `[files.{name}]` that holds only what jobs may see"),
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Where compiled modules are kept in the data folder.
 pub fn module_cache(data_dir: &Path) -> PathBuf {
     data_dir.join("module-cache")
-}
-
-/// The real path of what is there, or of the nearest folder above that is.
-fn existing(path: &Path) -> Option<PathBuf> {
-    std::path::absolute(path).ok()?.ancestors().find_map(|path| path.canonicalize().ok())
 }
 
 /// Where `module build` puts modules when it is not told: `modules` in Cargo's target directory, which stands in this

@@ -1,4 +1,5 @@
 //! That each payload names the job that takes it, and what that job returns.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use mainworker_models::{
     AccountBandwidthPayload, ArchiveStreamPayload, ChargeAccountsPayload, EdgeLogsPayload, JobPayload,
