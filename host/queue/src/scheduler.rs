@@ -5,7 +5,7 @@
 //! being one scheduler, on when it looks, or on what its clock did before: of two that look at once one is told that it
 //! saw something old, and looks anew.
 //!
-//! It sleeps until the next run is due, at most [`TICK_MS`], since the wall's clock may be set meanwhile. One that was set back
+//! It sleeps until the next run is due, at most a second, since the wall's clock may be set meanwhile. One that was set back
 //! is noticed by what is decided about already; the schedules then stand at the time that it is, and what a clock that was
 //! ahead skipped runs at its real time.
 
