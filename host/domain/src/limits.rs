@@ -151,7 +151,7 @@ pub const OCCURRENCES_AT_ONCE_MAX: usize = 1_000;
 /// Dropped runs that are counted; of more it is only said that there are more. Counting looks each one up.
 pub const DROPPED_COUNT_MAX: u64 = 10_000;
 /// Places for the time of a run in one payload, and in one text. Each is tried for every day of a year when it is defined.
-pub const OCCURRENCE_PLACES_MAX: usize = 100;
+pub const OCCURRENCE_PLACES_MAX: usize = 50;
 /// Characters of the format at one such place, for the same reason.
 pub const OCCURRENCE_FORMAT_CHARS_MAX: usize = 100;
 /// Characters of a cron expression. A list of all minutes, twice.

@@ -77,8 +77,10 @@ impl ScheduledOptions {
             given,
             expires_after_ms,
         };
-        // Each text is at its longest in one of these.
-        for sample in samples(zone) {
+        // Each text is at its longest in one of these; without a place for the time all of them are alike.
+        let templates = options.label.iter().chain(&options.tags).chain(&options.unique_key);
+        let places: usize = templates.map(Template::places).sum();
+        for sample in samples(zone).take(if places == 0 { 1 } else { usize::MAX }) {
             options.texts(&sample).check(Timestamp::MIN).map_err(from_option)?;
         }
         Ok(options)

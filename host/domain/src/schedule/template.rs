@@ -4,11 +4,12 @@
 //! `${occurrence %Y-%m}` is the same moment on the clock of the schedule's time zone, written as `strftime` would.
 //! Between the two there may be one shift, back or forth, on that same clock: `${occurrence -1 month %Y-%m}` is the month
 //! before. A day that a shorter month does not have becomes its last one. `$${occurrence` stands for the text
-//! `${occurrence`. Any other `${…}` is left as it is.
+//! `${occurrence`. Any other `${…}` is left as it is, unless its word is nearly this one.
 
 use super::error::ScheduleError;
 use crate::lifecycle::Timestamp;
 use crate::limits::{OCCURRENCE_FORMAT_CHARS_MAX, OCCURRENCE_PLACES_MAX, PAYLOAD_BYTES_MAX};
+use crate::nearest::nearest;
 use crate::rejection::escape_pointer;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
@@ -16,6 +17,7 @@ use jiff::{Span, ToSpan, Zoned};
 use serde_json::Value;
 
 const OPENING: &str = "${occurrence";
+const WORD: &str = "occurrence";
 /// The most that a shift can be, in its unit. Enough for any report; far below what overflows.
 const SHIFT_MAX: u32 = 1_000;
 
@@ -89,12 +91,32 @@ impl Template {
             parts.push(Part::Text(literal));
         }
         let template = Self(parts);
+        if let Some(mistyped) = template.mistyped() {
+            return Err(unreadable(mistyped, "no `occurrence`").with_nearest([WORD]));
+        }
         check_places(template.places())?;
         Ok(template)
     }
 
+    /// A `${…}` with a word so much like `occurrence` that it is meant for it. Others belong to somebody else.
+    fn mistyped(&self) -> Option<&str> {
+        let texts = self.0.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Occurrence(_) => None,
+        });
+        let openings = texts.flat_map(|text| text.match_indices("${").map(move |(at, _)| (text, at)));
+        openings
+            .filter(|(text, at)| !text[..*at].ends_with('$'))
+            .find(|(text, at)| {
+                let word =
+                    text[at + 2..].split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+                word != WORD && nearest(word, [WORD]).is_some()
+            })
+            .map(|(text, at)| &text[at..])
+    }
+
     /// How often the time is put in.
-    fn places(&self) -> usize {
+    pub(super) fn places(&self) -> usize {
         self.0.iter().filter(|part| matches!(part, Part::Occurrence(_))).count()
     }
 

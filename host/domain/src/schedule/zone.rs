@@ -4,6 +4,8 @@ use super::error::ScheduleError;
 use crate::nearest::nearest_few;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
+/// Names in the database of a machine that are another zone on another one, or none.
+const OF_MACHINES: [&str; 3] = ["localtime", "posixrules", "Factory"];
 /// Names that are proposed for one that is not known.
 const PROPOSED: usize = 3;
 
@@ -11,7 +13,11 @@ const PROPOSED: usize = 3;
 pub(super) fn find_zone(name: &str, zones: &TimeZoneDatabase) -> Result<TimeZone, ScheduleError> {
     match zones.get(name) {
         // What a machine calls its own zone, or none at all, is not the same everywhere.
-        Ok(zone) if !zone.is_unknown() && zone.iana_name().is_some() => Ok(zone),
+        Ok(zone)
+            if !zone.is_unknown() && zone.iana_name().is_some_and(|name| !OF_MACHINES.contains(&name)) =>
+        {
+            Ok(zone)
+        }
         _ => {
             let expected = "a time zone of the IANA database such as `Europe/Berlin` or `UTC`";
             let near = nearest_zones(name, zones);
