@@ -210,7 +210,7 @@ fn accounts_are_charged_by_the_scheduler_alone() {
     insta::assert_snapshot!(company.seen(&refused), @r"
     error[source_not_allowed]: source `api` may not schedule `charge-accounts`, expected `scheduler`
       at /source
-    hint: use a source that the job allows, such as `scheduler`, or add yours to `[schedulable-by] sources` in the job.toml of `charge-accounts`
+    hint: only a schedule asks for it: `mainworker schedule put --help` makes one, for whoever has the role `admin`; or add the source to `[schedulable-by] sources` in the job.toml of `charge-accounts`
     ");
     let early = company.run("charge-accounts", "scheduler", json!({ "month": "9998-12" })).finish().exits(1);
     insta::assert_snapshot!(company.seen(&early), @r"

@@ -138,3 +138,26 @@ fn only_two_flags_together_set_it() {
         assert!(said.contains("unknown key"), "{said}");
     }
 }
+
+#[test]
+fn what_commands_say_as_durations_is_by_the_clock_of_the_host() {
+    let host = TestHost::with_jobs(&["echo"]);
+    let serving = serve(&host);
+    let create = ["token", "create", "--source", "ci", "--role", "read", "--expires", "30d", "--json"];
+    serving.command(&create).finish().exits(0);
+    let tokens = serving.http().get("/v1/tokens").is(200).json();
+    let expires_at = tokens["tokens"][0]["expiresAt"].as_str().expect("a time").to_owned();
+    assert!(expires_at.starts_with("2131-04-24T0"), "{expires_at}");
+
+    let put = ["schedule", "put", "once", "--job", "echo", "--at", "2h"];
+    serving.command(&put).finish().exits(0);
+    let listed = serving.command(&["schedule", "list"]).finish().exits(0);
+    assert!(
+        listed.stdout().contains("in 1h 59m") || listed.stdout().contains("in 2h 00m"),
+        "{}",
+        listed.stdout()
+    );
+    let shown = serving.command(&["audit", "--from", "1h"]).finish().exits(0);
+    assert!(shown.stdout().contains("token-created"), "{}", shown.stdout());
+    serving.stop();
+}

@@ -9,6 +9,7 @@ use crate::target::Target;
 use crate::transport::{Answer, Transport, TroubleKind};
 use bytes::Bytes;
 use http::{Method, StatusCode, header};
+use mainworker_domain::lifecycle::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -104,6 +105,12 @@ impl Client {
     /// The host: scheme, name and port, or `unix:` and its socket.
     pub fn origin(&self) -> String {
         self.transport().origin()
+    }
+
+    /// What time it is on the host, as far as it has answered: one whose clock was set says so with each answer. Without that it
+    /// is the time here.
+    pub fn host_now(&self) -> Timestamp {
+        self.transport().host_now()
     }
 
     pub(crate) fn transport(&self) -> &Transport {

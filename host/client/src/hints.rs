@@ -1,6 +1,7 @@
 //! What to try after a rejection. The one place with this advice: a host answers with it over HTTP, and this library says it
 //! of what it does not even send.
 
+use mainworker_domain::access::{SCHEDULER, check_source};
 use mainworker_domain::configuration::From as KeySource;
 use mainworker_domain::lifecycle::State;
 use mainworker_domain::rate::{OverRate, RateOf, RateProblem};
@@ -49,12 +50,17 @@ pub fn of_rejection(rejection: &Rejection) -> String {
                 format!("did you mean `{}`? `mainworker jobs` lists the jobs", names.join("` or `"))
             }
         },
-        Rejection::SourceNotAllowed { job, allowed, .. } => match allowed.first() {
-            Some(first) => format!(
-                "use a source that the job allows, such as `{first}`, or add yours to `[schedulable-by] sources` in the job.toml of `{job}`"
-            ),
-            None => format!("add the source to `[schedulable-by] sources` in the job.toml of `{job}`"),
-        },
+        Rejection::SourceNotAllowed { job, allowed, .. } => {
+            match allowed.iter().find(|source| check_source(source).is_ok()) {
+                Some(first) => format!(
+                    "use a source that the job allows, such as `{first}`, or add yours to `[schedulable-by] sources` in the job.toml of `{job}`"
+                ),
+                None if allowed.iter().any(|source| source == SCHEDULER) => format!(
+                    "only a schedule asks for it: `mainworker schedule put --help` makes one, for whoever has the role `admin`; or add the source to `[schedulable-by] sources` in the job.toml of `{job}`"
+                ),
+                None => format!("add the source to `[schedulable-by] sources` in the job.toml of `{job}`"),
+            }
+        }
         Rejection::PayloadInvalid { job, .. } => {
             format!("`mainworker jobs show {job}` shows the payload's schema")
         }

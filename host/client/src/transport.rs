@@ -4,6 +4,7 @@
 use crate::error::ClientError;
 use crate::options::ClientOptions;
 use crate::socket::Socket;
+use crate::wire::HOST_TIME;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -12,6 +13,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::origin::{BaseUrl, OriginError, Scheme};
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
@@ -21,7 +23,8 @@ use secrecy::{ExposeSecret, SecretString};
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 
 /// How long a connection waits for the next request. Half as long as a host waits, so that hardly any request meets one
@@ -83,6 +86,8 @@ pub(crate) struct Transport {
     base: BaseUrl,
     /// The whole header, marked so that nothing prints it.
     authorization: Option<HeaderValue>,
+    /// Milliseconds that the host's clock is ahead of the one here, by its last answer.
+    ahead_ms: AtomicI64,
 }
 
 enum Connections {
@@ -106,7 +111,7 @@ impl Transport {
             }
             let origin = format!("{SOCKET}{path}");
             let pool = Connections::Socket(Socket::at(path, options));
-            return Ok(Self { pool, origin, base, authorization });
+            return Ok(Self { pool, origin, base, authorization, ahead_ms: AtomicI64::new(0) });
         }
         let base = BaseUrl::parse(base).map_err(invalid)?;
         let mut tcp = HttpConnector::new();
@@ -134,12 +139,26 @@ impl Transport {
                 Connections::Tls(builder.build(tls.https_only().enable_http1().wrap_connector(tcp)))
             }
         };
-        Ok(Self { pool, origin: base.origin.to_string(), base, authorization })
+        Ok(Self { pool, origin: base.origin.to_string(), base, authorization, ahead_ms: AtomicI64::new(0) })
     }
 
     /// The host, for messages.
     pub(crate) fn origin(&self) -> String {
         self.origin.clone()
+    }
+
+    /// What time it is on the host, as far as its answers said; otherwise what it is here.
+    pub(crate) fn host_now(&self) -> Timestamp {
+        let here = Timestamp::from(SystemTime::now());
+        Timestamp::from_ms(here.as_ms().saturating_add(self.ahead_ms.load(Ordering::Relaxed)))
+    }
+
+    fn note_time(&self, headers: &HeaderMap) {
+        let said = headers.get(HOST_TIME).and_then(|value| value.to_str().ok()).and_then(Timestamp::parse);
+        if let Some(host) = said {
+            let here = Timestamp::from(SystemTime::now());
+            self.ahead_ms.store(host.as_ms().saturating_sub(here.as_ms()), Ordering::Relaxed);
+        }
     }
 
     /// One try at a whole answer.
@@ -177,6 +196,7 @@ impl Transport {
     ) -> Result<Answer, Trouble> {
         within(answer_ms, async {
             let (head, body) = self.send(request).await?.into_parts();
+            self.note_time(&head.headers);
             let body = collect(body, bytes_max).await?;
             Ok(Answer { status: head.status, headers: head.headers, body })
         })

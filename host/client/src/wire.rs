@@ -16,6 +16,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
+/// The header with the time of a host whose clock was set (`--dev --clock`), as RFC 3339. Others send none: theirs is the time.
+pub const HOST_TIME: &str = "mainworker-time";
+
 /// `202` of `POST /v1/tasks`; `200` if the task was there already, under its idempotency key or its unique key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

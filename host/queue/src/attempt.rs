@@ -1,5 +1,6 @@
 //! Which attempt: what every write about one has to name.
 
+use mainworker_domain::digest::Digest;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::outcome::Usage;
 use mainworker_domain::task_id::TaskId;
@@ -46,6 +47,8 @@ pub struct Figures {
     pub finished_at: Timestamp,
     /// What it cost.
     pub usage: Usage,
+    /// The module that ran, if it is not the one that was current when the task was accepted.
+    pub ran: Option<Digest>,
 }
 
 /// Why an attempt did not complete, for its row and its task.

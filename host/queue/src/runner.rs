@@ -3,6 +3,7 @@
 use crate::attempt::AttemptError;
 use crate::verbs::claim::ClaimedTask;
 use crate::verbs::enqueue::NewTask;
+use mainworker_domain::digest::Digest;
 use mainworker_domain::event::{LogLine, Progress, Said};
 use mainworker_domain::lifecycle::{Ending, Timestamp};
 use mainworker_domain::outcome::Usage;
@@ -32,6 +33,8 @@ pub struct Ended {
     pub finished_at: Timestamp,
     /// What it cost.
     pub usage: Usage,
+    /// The module that ran, if it is not the one that was current when the task was accepted.
+    pub ran: Option<Digest>,
     /// Its result: JSON text, if it completed.
     pub result: Option<String>,
     /// Why it did not complete.

@@ -21,6 +21,7 @@ use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::schedule::{Definition, Overlap, Plan, ScheduleName, Standing, plan};
 use mainworker_domain::task_id::TaskId;
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,7 +123,16 @@ impl Scheduler {
         wake: Arc<Notify>,
     ) -> Self {
         let (stop, stopped) = watch::channel(false);
-        let worker = Worker { store, host, zones, clock, timetable: Timetable::default(), troubled: false };
+        let worker = Worker {
+            store,
+            host,
+            zones,
+            clock,
+            timetable: Timetable::default(),
+            known: Vec::new(),
+            is_stale: true,
+            troubled: false,
+        };
         Self { stop, work: tokio::spawn(worker.work(wake, stopped)) }
     }
 
@@ -146,8 +156,18 @@ struct Worker<S, H> {
     zones: TimeZoneDatabase,
     clock: Arc<dyn Clock>,
     timetable: Timetable,
+    /// The schedules as they stand, what was written down since they were read included.
+    known: Vec<Known>,
+    /// They may be others: somebody changed some, or it is not known what was written down.
+    is_stale: bool,
     /// The store failed when it was asked last; somebody was told.
     troubled: bool,
+}
+
+/// A schedule, with what it says.
+struct Known {
+    row: ScheduleRow,
+    definition: Result<Arc<Definition>, String>,
 }
 
 /// What is to be done after a look.
@@ -171,7 +191,10 @@ impl<S: Store, H: ScheduleHost> Worker<S, H> {
                     biased;
                     // An error says that the handle is gone.
                     _ = stopped.wait_for(|&stopped| stopped) => return,
-                    () = wake.notified() => break,
+                    () = wake.notified() => {
+                        self.is_stale = true;
+                        break;
+                    }
                     () = sleep(Duration::from_millis(wait_ms)) => {}
                 }
                 if self.timetable.is_due(self.clock.now(), self.clock.steady()) {
@@ -181,39 +204,67 @@ impl<S: Store, H: ScheduleHost> Worker<S, H> {
         }
     }
 
-    /// Reads all schedules, and brings about what is due of them.
+    /// Brings about what is due of all schedules, which are read if they may be others by now.
     async fn look_at_all(&mut self) {
-        let rows = match self.store.schedules().await {
-            Ok(rows) => rows,
-            Err(error) => return self.tell_trouble(&error),
-        };
-        self.timetable.keep_only(&rows);
-        for row in rows {
+        if self.is_stale
+            && let Err(error) = self.read().await
+        {
+            return self.tell_trouble(&error);
+        }
+        let mut known = std::mem::take(&mut self.known);
+        for Known { row, definition } in &mut known {
             let (now, steady) = (self.clock.now(), self.clock.steady());
-            if !self.timetable.wants(&row, now, steady) {
+            if !self.timetable.wants(row, now, steady) {
                 continue;
             }
-            match self.look(&row).await {
+            match self.look(row, definition).await {
                 Ok(Next::At(next_at)) => {
                     self.troubled = false;
-                    self.timetable.decided(&row, now, next_at);
+                    self.timetable.decided(row, now, next_at);
                 }
                 // Whoever changed it has woken this too, or another scheduler has done what there was to do.
-                Ok(Next::Stale) => self.timetable.again(&row, steady),
-                Ok(Next::Later) => self.timetable.again(&row, steady.after_ms(RETRY_MS)),
+                Ok(Next::Stale) => {
+                    self.is_stale = true;
+                    self.timetable.again(row, steady);
+                }
+                Ok(Next::Later) => self.timetable.again(row, steady.after_ms(RETRY_MS)),
                 Err(error) => {
                     self.tell_trouble(&error);
-                    self.timetable.again(&row, steady.after_ms(RETRY_MS));
+                    self.timetable.again(row, steady.after_ms(RETRY_MS));
                 }
             }
         }
+        self.known = known;
     }
 
-    async fn look(&mut self, row: &ScheduleRow) -> Result<Next, StoreError> {
-        let definition = match Definition::parse(&row.definition, &self.zones) {
-            Ok(definition) => definition,
-            // It was checked when it was applied: another version of the host did, or the time zones are others.
-            Err(error) => return self.hinder(row, &format!("schedule_invalid: {error}")).await,
+    /// Reads all schedules. What one says is read anew only where it is another.
+    async fn read(&mut self) -> Result<(), StoreError> {
+        let rows = self.store.schedules().await?;
+        self.is_stale = false;
+        self.timetable.keep_only(&rows);
+        let former = std::mem::take(&mut self.known).into_iter();
+        let mut former: HashMap<_, _> =
+            former.map(|known| ((known.row.id, known.row.revision), known.definition)).collect();
+        let known = rows.into_iter().map(|row| {
+            let definition = former.remove(&(row.id, row.revision)).unwrap_or_else(|| {
+                let parsed = Definition::parse(&row.definition, &self.zones);
+                // It was checked when it was applied: another version of the host did, or the time zones are others.
+                parsed.map(Arc::new).map_err(|error| format!("schedule_invalid: {error}"))
+            });
+            Known { row, definition }
+        });
+        self.known = known.collect();
+        Ok(())
+    }
+
+    async fn look(
+        &mut self,
+        row: &mut ScheduleRow,
+        definition: &Result<Arc<Definition>, String>,
+    ) -> Result<Next, StoreError> {
+        let definition = match definition {
+            Ok(definition) => Arc::clone(definition),
+            Err(problem) => return self.hinder(row, problem).await,
         };
         let now = self.clock.now();
         let standing = Standing { created_at: row.since, evaluated_to: row.evaluated_to, runs: row.runs };
@@ -242,10 +293,13 @@ impl<S: Store, H: ScheduleHost> Worker<S, H> {
             now,
             by: None,
         };
+        let written = fire.clone_without_runs();
         let Fired::Done(done) = self.store.fire(fire).await? else { return Ok(Next::Stale) };
+        // As the store has it by now.
+        written.conclude(row, &done.fates);
         self.host.fired(Looked {
             name: row.name.clone(),
-            job: definition.job,
+            job: definition.job.clone(),
             wanted,
             done,
             dropped: dropped.count,
@@ -287,6 +341,7 @@ impl<S: Store, H: ScheduleHost> Worker<S, H> {
             self.troubled = true;
             self.host.store_failed(error);
         }
+        self.is_stale = true;
         self.timetable.read_again(self.clock.steady().after_ms(RETRY_MS));
     }
 }

@@ -230,6 +230,15 @@ impl Access {
         Ok(Arc::clone(&known.caller))
     }
 
+    /// Whether somebody who was let in would be let in again: a token may have been revoked since, or have expired.
+    pub fn is_still_good(&self, actor: &Actor, now: Timestamp) -> bool {
+        let Actor::Token(id) = actor else { return true };
+        let of_store = self.of_store.read().unwrap_or_else(PoisonError::into_inner);
+        of_store.get(id).is_some_and(|known| {
+            !known.is_revoked && known.expires_at.is_none_or(|expires_at| now < expires_at)
+        })
+    }
+
     /// When tokens were used since this was asked last.
     pub fn take_used(&self) -> Vec<(TokenId, Timestamp)> {
         self.used().drain().collect()

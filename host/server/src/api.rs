@@ -37,25 +37,30 @@ mod tasks;
 mod tokens;
 mod unreadable;
 
+use crate::clock::Mode;
 use crate::host::Host;
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use body::ROOM_PIECE_BYTES;
 use connections::Bounds;
 use endpoint::{Endpoint, Guarded, Needs, guard};
 use failed_credentials::FailedCredentials;
-use http::{Method, Uri};
+use http::{HeaderValue, Method, Uri};
 use limits::{BODIES_BYTES_MAX, STREAMS_MAX};
 use listener::TlsListener;
+use mainworker_client::wire::HOST_TIME;
 use mainworker_domain::access::Role;
+use mainworker_domain::audit::Actor;
 use mainworker_domain::nearest::nearest;
 use problem::ApiError;
 use rustls::ServerConfig;
+use std::collections::HashMap;
+use std::future::ready;
 use std::io;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Semaphore, watch};
 
@@ -109,6 +114,10 @@ struct Api {
     bodies: Semaphore,
     /// Places for streams.
     streams: Arc<Semaphore>,
+    /// How many of them each credential has.
+    streams_of_actors: Mutex<HashMap<Actor, usize>>,
+    /// One set of schedules is read at a time: its times and texts are tried out, which takes a processor for a while.
+    reading_schedules: Semaphore,
     /// Connections that there are.
     connections: Arc<AtomicUsize>,
     /// Credentials that were not good.
@@ -124,10 +133,17 @@ impl Api {
             host,
             bodies: Semaphore::new(pieces),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams_of_actors: Mutex::default(),
+            reading_schedules: Semaphore::new(1),
             connections: Arc::default(),
             failed_credentials: FailedCredentials::new(),
             stopping,
         }
+    }
+
+    fn streams_of_actors(&self) -> MutexGuard<'_, HashMap<Actor, usize>> {
+        // Entries are counted up and down whole.
+        self.streams_of_actors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn streams_open(&self) -> usize {
@@ -207,13 +223,27 @@ fn router(api: &Arc<Api>) -> Router {
         let guarded = Guarded { api: Arc::clone(api), endpoint };
         router = router.route(endpoint.path, handler.route_layer(from_fn_with_state(guarded, guard)));
     }
-    let (unknown, other_method) = (Arc::clone(api), Arc::clone(api));
-    router
+    let (unknown, other_method, host) = (Arc::clone(api), Arc::clone(api), Arc::clone(&api.host));
+    let router = router
         .fallback(async move |uri: Uri| not_found(&unknown, &uri))
         .method_not_allowed_fallback(async move |method: Method, uri: Uri| {
             method_not_allowed(&other_method, &method, &uri)
         })
-        .with_state(Arc::clone(api))
+        .with_state(Arc::clone(api));
+    match host.clock.mode() {
+        // Durations and ages of the commands are by the clock of the host that they ask.
+        Mode::Development { clock: Some(_) } => {
+            router.layer(map_response(move |response| ready(tell_time(&host, response))))
+        }
+        Mode::Service | Mode::Development { clock: None } => router,
+    }
+}
+
+fn tell_time(host: &Host, mut response: Response) -> Response {
+    if let Ok(now) = HeaderValue::try_from(host.now().to_string()) {
+        response.headers_mut().insert(HOST_TIME, now);
+    }
+    response
 }
 
 fn not_found(api: &Api, uri: &Uri) -> Response {
@@ -241,7 +271,6 @@ fn shortened(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::access::Caller;
-    use mainworker_domain::audit::Actor;
     use std::collections::BTreeSet;
 
     #[test]

@@ -19,14 +19,17 @@ pub use sample::{
     of_schemas, of_unreadable_samples,
 };
 
+use crate::failure::Failure;
 use crate::socket::SocketError;
 use crate::tls::TlsError;
 use mainworker_client::hints::of_missing_key;
 use mainworker_domain::catalog::{CONTRACT, DescriptionError};
 use mainworker_domain::egress::EgressRefusal;
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::{Limit, Unit};
 use mainworker_domain::manifest::Access;
 use mainworker_domain::outcome::{AttemptEnd, LimitBreach};
+use mainworker_domain::rejection::Rejection;
 use mainworker_domain::table::{TableError, TableProblem};
 use mainworker_queue::sqlite::OpenError;
 use mainworker_queue::store::StoreError;
@@ -35,6 +38,23 @@ use mainworker_sandbox::attempt::{AttemptReport, Denied};
 use mainworker_sandbox::capabilities::http::{Trouble, Unanswered};
 use mainworker_sandbox::refusal::{GrantRefusal, ModuleRefusal};
 use std::path::Path;
+
+/// For a schedule that whoever asks may not change or trigger.
+pub fn of_whose_schedule(rejection: &Rejection) -> String {
+    match rejection {
+        Rejection::SourceNotAllowed { job, .. } => format!(
+            "whoever has the role `admin` may, such as the operator with `--data DIR`; or a token of a source that the job.toml of `{job}` lists"
+        ),
+        other => of_rejection(other),
+    }
+}
+
+/// For a job that does not let the scheduler ask for it.
+pub fn of_job_to_schedule(failure: &Failure, job: &JobName) -> Option<String> {
+    (failure.code == "source_not_allowed").then(|| {
+        format!("add `scheduler` to `[schedulable-by] sources` in the job.toml of `{job}`: a schedule asks as that")
+    })
+}
 
 /// For a token that is not made.
 pub fn of_token_not_made() -> String {

@@ -266,6 +266,11 @@ impl Host {
     /// # Errors
     /// Too many tokens, a system without random bytes, a store that cannot write it down.
     pub async fn create_token(&self, asked: TokenAsked, by: &Caller) -> Result<TokenMade, TokenNotMade> {
+        if let Some(allowed) = &by.jobs
+            && !asked.jobs.as_ref().is_some_and(|jobs| jobs.iter().all(|job| allowed.contains(job)))
+        {
+            return Err(TokenNotMade::BeyondJobs { jobs: asked.jobs, allowed: allowed.clone() });
+        }
         let made = tokens::create(&*self.store, asked, by.actor.clone(), self.now()).await?;
         self.know_tokens().await?;
         Ok(made)

@@ -44,6 +44,7 @@ pub struct Metrics {
     rejections: Family<CodeLabel, Counter>,
     codes: RwLock<HashMap<String, Counter>>,
     requests: Family<RequestLabels, Counter>,
+    runs_missed: Counter,
     credentials: Family<WhyLabel, Counter>,
     handshakes: Family<WhyLabel, Counter>,
 }
@@ -158,6 +159,12 @@ impl Metrics {
             "Requests that were answered",
             Family::clone(&requests),
         );
+        let runs_missed = Counter::default();
+        registry.register(
+            "mainworker_schedule_runs_missed",
+            "Runs of schedules that fell due while nobody looked, and were left out",
+            runs_missed.clone(),
+        );
         let credentials = Family::default();
         registry.register(
             "mainworker_credentials_refused",
@@ -172,7 +179,18 @@ impl Metrics {
         );
         let others = Arc::new(JobFigures::of(OTHER.to_owned(), &families));
         let (jobs, codes) = (RwLock::default(), RwLock::default());
-        Self { registry, jobs, others, families, rejections, codes, requests, credentials, handshakes }
+        Self {
+            registry,
+            jobs,
+            others,
+            families,
+            rejections,
+            codes,
+            requests,
+            runs_missed,
+            credentials,
+            handshakes,
+        }
     }
 
     /// Sees each event and counts it.
@@ -209,9 +227,11 @@ impl Metrics {
             Event::AttemptStarted { .. }
             | Event::AttemptSaid { .. }
             | Event::Paused { .. }
-            | Event::RunsMissed { .. }
             | Event::ScheduleChanged { .. }
             | Event::HostError { .. } => {}
+            Event::RunsMissed { count, .. } => {
+                self.runs_missed.inc_by(*count);
+            }
             Event::CredentialRefused { why, .. } => {
                 self.credentials.get_or_create(&WhyLabel { why }).inc();
             }

@@ -222,7 +222,9 @@ impl Runner for SandboxRunner {
                     message: report.end.message(),
                     hint,
                 });
-                ended(report, error, tasks.unwrap_or_default(), started_at, finished_at)
+                let ran = Some(revision.digest()).filter(|ran| *ran != task.revision);
+                let ended = ended(report, error, tasks.unwrap_or_default(), started_at, finished_at);
+                Ended { ran, ..ended }
             }
             Err(failure) => not_run(failure, started_at, self.clock.now()),
         }
@@ -254,7 +256,17 @@ fn ended(
         AttemptEnd::Completed { result } => Some(result),
         _ => None,
     };
-    Ended { ending, started_at, finished_at, usage: report.usage, result, error, log: report.log, asked }
+    Ended {
+        ending,
+        started_at,
+        finished_at,
+        usage: report.usage,
+        ran: None,
+        result,
+        error,
+        log: report.log,
+        asked,
+    }
 }
 
 /// A task that nobody wanted any more before its attempt could begin.
@@ -289,6 +301,7 @@ fn without_attempt(
         started_at,
         finished_at,
         usage: Usage::default(),
+        ran: None,
         result: None,
         error,
         log: Vec::new(),

@@ -21,9 +21,12 @@ use mainworker_domain::event::Event;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::nearest::nearest_few;
 use mainworker_domain::schedule::{Definition, ScheduleName};
-use mainworker_queue::store::Store;
-use mainworker_queue::verbs::schedules::{PauseSchedule, SchedulePaused, ScheduleRow, ScheduleView};
-use std::sync::Arc;
+use mainworker_queue::store::{Store, StoreError};
+use mainworker_queue::verbs::schedules::{
+    PauseSchedule, ScheduleId, SchedulePaused, ScheduleRow, ScheduleView,
+};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use tokio::sync::{Mutex, Notify};
 
 /// Names that are proposed for one that is not known.
@@ -38,12 +41,21 @@ pub struct Schedules {
     pub wake: Arc<Notify>,
     /// One change at a time: what is decided on what was read is still so when it is written.
     changing: Mutex<()>,
+    /// What each says, by its revision; those that are gone are forgotten when all are looked at.
+    definitions: StdMutex<HashMap<ScheduleId, (u64, Arc<Definition>)>>,
 }
 
 impl Schedules {
     /// With these time zones.
     pub fn new(zones: TimeZoneDatabase) -> Self {
-        Self { zones, wake: Arc::default(), changing: Mutex::default() }
+        Self { zones, wake: Arc::default(), changing: Mutex::default(), definitions: StdMutex::default() }
+    }
+}
+
+impl Schedules {
+    fn definitions(&self) -> MutexGuard<'_, HashMap<ScheduleId, (u64, Arc<Definition>)>> {
+        // Entries are put in whole.
+        self.definitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,9 +80,29 @@ impl Host {
     ///
     /// # Errors
     /// A definition that another version of the host wrote, or a time zone that is not known here.
-    pub fn definition(&self, row: &ScheduleRow) -> Result<Definition, ScheduleRefused> {
+    pub fn definition(&self, row: &ScheduleRow) -> Result<Arc<Definition>, ScheduleRefused> {
+        if let Some((revision, definition)) = self.schedules.definitions().get(&row.id)
+            && *revision == row.revision
+        {
+            return Ok(Arc::clone(definition));
+        }
         let parsed = Definition::parse(&row.definition, &self.schedules.zones);
-        parsed.map_err(|error| ScheduleRefused::Invalid { name: row.name.clone(), error: Box::new(error) })
+        let parsed = parsed
+            .map_err(|error| ScheduleRefused::Invalid { name: row.name.clone(), error: Box::new(error) })?;
+        let definition = Arc::new(parsed);
+        self.schedules.definitions().insert(row.id, (row.revision, Arc::clone(&definition)));
+        Ok(definition)
+    }
+
+    /// All schedules, by name.
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn all_schedules(&self) -> Result<Vec<ScheduleRow>, StoreError> {
+        let rows = self.store.schedules().await?;
+        let there: HashSet<ScheduleId> = rows.iter().map(|row| row.id).collect();
+        self.schedules.definitions().retain(|id, _| there.contains(id));
+        Ok(rows)
     }
 
     /// The next runs of a schedule, before any jitter; as many as `count`, if there are so many.
@@ -92,6 +124,9 @@ impl Host {
     pub async fn pause_schedule(&self, name: &str, paused: bool, by: &Caller) -> Result<(), ScheduleRefused> {
         let _one_at_a_time = self.schedules.changing.lock().await;
         let ScheduleView { row, .. } = self.schedule(name).await?;
+        if by.jobs.is_some() {
+            policy::check_credential(by, &row.name, &self.definition(&row)?.job)?;
+        }
         let now = self.now();
         // What fell due meanwhile is decided about by the next look.
         let next_at = (!paused && row.ended.is_none()).then_some(now);

@@ -54,6 +54,14 @@ pub enum TokenNotMade {
         /// When.
         now: Timestamp,
     },
+    /// It would be for jobs that whoever makes it is not for.
+    #[error("the token would be for {}, expected only jobs of whoever makes it, `{}`", jobs_of(jobs.as_ref()), names(allowed))]
+    BeyondJobs {
+        /// The jobs that it would be for; none for all.
+        jobs: Option<Vec<JobName>>,
+        /// The jobs of whoever makes it.
+        allowed: Vec<JobName>,
+    },
     /// There is no room for it.
     #[error(transparent)]
     Refused(TokenRefusal),
@@ -71,7 +79,10 @@ pub enum TokenNotMade {
 impl From<TokenNotMade> for Failure {
     fn from(error: TokenNotMade) -> Self {
         match &error {
-            TokenNotMade::Source(_) | TokenNotMade::NoRole | TokenNotMade::Expired { .. } => {
+            TokenNotMade::Source(_)
+            | TokenNotMade::NoRole
+            | TokenNotMade::Expired { .. }
+            | TokenNotMade::BeyondJobs { .. } => {
                 Self::usage("token_invalid", error, hints::of_token_not_made())
             }
             TokenNotMade::Refused(refusal) => {
@@ -85,6 +96,14 @@ impl From<TokenNotMade> for Failure {
             },
         }
     }
+}
+
+fn names(jobs: &[JobName]) -> String {
+    jobs.iter().map(JobName::as_str).collect::<Vec<_>>().join("`, `")
+}
+
+fn jobs_of(jobs: Option<&Vec<JobName>>) -> String {
+    jobs.map_or_else(|| "all jobs".to_owned(), |jobs| format!("`{}`", names(jobs)))
 }
 
 /// Makes a token and keeps its hash.

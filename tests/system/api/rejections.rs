@@ -157,7 +157,7 @@ fn an_envelope_that_is_not_taken_says_why_and_where() {
       hint: write `"source": "api"`, or use the token of the other source
     403 source_not_allowed at /source
       source `api` may not schedule `nightly`, expected `scheduler`
-      hint: use a source that the job allows, such as `scheduler`, or add yours to `[schedulable-by] sources` in the job.toml of `nightly`
+      hint: only a schedule asks for it: `mainworker schedule put --help` makes one, for whoever has the role `admin`; or add the source to `[schedulable-by] sources` in the job.toml of `nightly`
     422 payload_invalid at /jobPayload/probe
       the payload of `typed` is not what it accepts: at `/jobPayload/probe` found a number, expected a string
       hint: `mainworker jobs show typed` shows the payload's schema

@@ -377,7 +377,7 @@ fn the_next_runs_are_said() {
     let next = http.get("/v1/schedules/yearly/next?count=9").is(200).json();
     let times = ["2030-12-31T10:15:00.000Z", "2031-12-31T10:15:00.000Z"];
     assert_eq!(next, json!({ "times": times, "zone": "Pacific/Chatham" }), "as often as it runs");
-    for count in ["0", "101", "x"] {
+    for count in ["0", "1001", "x"] {
         http.get(&format!("/v1/schedules/yearly/next?count={count}")).is_problem(400, "bad_filter");
     }
     serving.stop();
@@ -436,5 +436,64 @@ fn each_occurrence_becomes_one_task_although_the_host_is_killed() {
     let expected: Vec<i64> = (seconds[0]..).take(seconds.len()).collect();
     assert_eq!(seconds, expected, "one for each second");
     assert_eq!(shown["schedule"]["runs"], json!(seconds.len()));
+    serving.stop();
+}
+
+#[test]
+fn a_credential_for_some_jobs_does_nothing_with_others() {
+    let host = TestHost::with_jobs(&["charge-accounts", "echo"]);
+    let serving = host.serve(&format!("{ADMIN}\n{CHARGES}"));
+    let admin = serving.http();
+    admin.post("/v1/pause", &json!({})).is(200);
+    put(&admin, "month-end", &charges("2015-05"));
+    let triggered = admin.post("/v1/schedules/month-end/trigger", &json!({})).is(200).json();
+    let task = triggered["taskId"].as_str().expect("an id").to_owned();
+
+    let (_, token) = create(
+        &serving,
+        &["--source", "ops", "--role", "admin", "--role", "operate", "--role", "read", "--jobs", "echo"],
+    );
+    let of_echo = with(&serving, &token);
+    let refused = |path: &str| {
+        of_echo.post(path, &json!({})).is_problem(403, "source_not_allowed");
+    };
+    for path in
+        ["/v1/jobs/charge-accounts/pause", "/v1/jobs/charge-accounts/resume", "/v1/pause", "/v1/resume"]
+    {
+        refused(path);
+    }
+    refused("/v1/schedules/month-end/pause");
+    refused("/v1/schedules/month-end/resume");
+    refused(&format!("/v1/tasks/{task}/cancel"));
+    let many = json!({ "filter": { "job": "charge-accounts" } });
+    let answer = of_echo.post("/v1/tasks/cancel", &many).is(200).json();
+    assert_eq!((&answer["changed"], &answer["refused"]), (&json!(0), &json!({ "source_not_allowed": 1 })));
+    admin.post(&format!("/v1/tasks/{task}/cancel"), &json!({})).is(200);
+    refused(&format!("/v1/tasks/{task}/retry"));
+    of_echo.post("/v1/jobs/echo/pause", &json!({})).is(200);
+
+    // Nor does it make itself another one.
+    for jobs in [Value::Null, json!(["charge-accounts"]), json!(["echo", "charge-accounts"])] {
+        let request = json!({ "source": "ops", "roles": ["admin"], "jobs": jobs });
+        let problem = of_echo.post("/v1/tokens", &request).is_problem(422, "token_invalid");
+        assert_eq!(problem["pointer"], "/jobs");
+    }
+    of_echo.post("/v1/tokens", &json!({ "source": "ops", "roles": ["read"], "jobs": ["echo"] })).is(201);
+    serving.stop();
+}
+
+#[test]
+fn a_stream_ends_with_the_token_that_opened_it() {
+    let host = TestHost::with_jobs(&["echo"]);
+    let serving = host.serve(ADMIN);
+    let (id, token) = create(&serving, &["--source", "ci", "--role", "read"]);
+    let (_, other) = create(&serving, &["--source", "ci", "--role", "read"]);
+    let events = with(&serving, &token).follow("/v1/events", &[]);
+    let mut others = with(&serving, &other).follow("/v1/events?kind=task-enqueued", &[]);
+    serving.http().post(&format!("/v1/tokens/{id}/revoke"), &json!({})).is(200);
+    put(&serving.http(), "each-second", &each_second());
+    let told = events.rest();
+    assert!(!told.iter().any(|event| event.kind == "task-enqueued"), "{told:?}");
+    others.expect("task-enqueued");
     serving.stop();
 }

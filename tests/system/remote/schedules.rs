@@ -18,7 +18,7 @@ const COMMANDS: [&[&str]; 11] = [
     &["schedule", "pause", "pings"],
     &["schedule", "resume", "pings"],
     &["schedule", "trigger", "pings"],
-    &["schedule", "backfill", "pings", "--from", "2h", "--to", "1h"],
+    &["schedule", "backfill", "pings", "--from", "2015-05-17T00:00:00Z", "--to", "2015-05-17T03:00:00Z"],
 ];
 
 /// Two schedules.

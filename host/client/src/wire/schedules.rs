@@ -31,7 +31,7 @@ pub struct ScheduleInfo {
     pub missed: u64,
     /// Why it has no further run: `once`, `end-at` or `run-times`.
     pub ended: Option<String>,
-    /// What was wrong last.
+    /// What keeps its runs from being brought about, or why one was refused; null once one was brought about again.
     pub last_problem: Option<ScheduleProblemInfo>,
     /// When it was created.
     pub created_at: String,

@@ -64,6 +64,7 @@ fn broken(panic: &(dyn Any + Send), started_at: Timestamp, finished_at: Timestam
         started_at,
         finished_at,
         usage: Usage::default(),
+        ran: None,
         result: None,
         error: Some(AttemptError { code: "host_error".to_owned(), message, hint: None }),
         log: Vec::new(),

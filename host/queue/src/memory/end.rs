@@ -70,7 +70,7 @@ impl TaskRow {
         let jitter = Jitter::from_bits(0);
         let transition = lifecycle::settle(&self.life, Outcome::Lost.into(), rescue.now, jitter).ok()?;
         let started_at = self.attempts.last()?.started_at;
-        let figures = Figures { started_at, finished_at: rescue.now, usage: Usage::default() };
+        let figures = Figures { started_at, finished_at: rescue.now, usage: Usage::default(), ran: None };
         // The reason says why it failed in the end, which nothing else keeps.
         let message = transition.reason.sentence();
         let error = AttemptError { code: "lost".to_owned(), message, hint: None };
@@ -88,6 +88,7 @@ impl TaskRow {
         attempt.finished_at = Some(figures.finished_at);
         attempt.wait_ms = figures.started_at.ms_since(due_at);
         attempt.usage = figures.usage;
+        attempt.revision = figures.ran.unwrap_or(attempt.revision);
         attempt.error = error;
     }
 

@@ -101,8 +101,12 @@ impl Writing<'_, '_> {
         // The reason says why it failed in the end, which nothing else keeps.
         let message = transition.reason.sentence();
         let error = AttemptError { code: "lost".to_owned(), message, hint: None };
-        let figures =
-            Figures { started_at: running.claimed_at, finished_at: rescue.now, usage: Usage::default() };
+        let figures = Figures {
+            started_at: running.claimed_at,
+            finished_at: rescue.now,
+            usage: Usage::default(),
+            ran: None,
+        };
         let end = End { outcome: Outcome::Lost, figures, error: Some(&error), result: None, progress: None };
         self.end(id, &end, &transition, rescue.now)?;
         Ok(Some(Rescued { held, job, transition }))
@@ -131,14 +135,16 @@ impl Writing<'_, '_> {
         transition: &Transition,
         now: Timestamp,
     ) -> Result<(), Failure> {
+        // Most attempts run what their task was accepted with.
+        let ran = end.figures.ran.map(|ran| self.known.add_revision(self.session, &ran)).transpose()?;
         let Some(running) = self.known.running.get(&id) else { return Ok(()) };
         let row = running.row(id);
-        self.add_attempt(running, end)?;
+        self.add_attempt(running, ran.unwrap_or(running.revision), end)?;
         self.go(&row, transition, now).map(drop)
     }
 
-    fn add_attempt(&self, running: &Running, end: &End<'_>) -> Result<(), Failure> {
-        let Figures { started_at, finished_at, usage } = &end.figures;
+    fn add_attempt(&self, running: &Running, revision: i64, end: &End<'_>) -> Result<(), Failure> {
+        let Figures { started_at, finished_at, usage, .. } = &end.figures;
         let progress = end.progress.or(running.progress.as_ref());
         self.session.execute(
             sql::ADD_ATTEMPT,
@@ -146,7 +152,7 @@ impl Writing<'_, '_> {
                 attempt_key(running.place, running.attempt),
                 running.attempt,
                 outcome_code(Some(end.outcome)),
-                running.revision,
+                revision,
                 running.host,
                 started_at.as_ms(),
                 finished_at.as_ms(),

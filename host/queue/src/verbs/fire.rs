@@ -130,6 +130,25 @@ impl Fire {
         another || (self.by.is_none() && (moved_on || row.paused))
     }
 
+    /// The same without any run, to conclude from it.
+    pub(crate) fn clone_without_runs(&self) -> Self {
+        let Self { schedule, seen, overlap, dropped, evaluated_to, next_at, now, .. } = *self;
+        let (ended, problem, by) = (self.ended.clone(), self.problem.clone(), self.by.clone());
+        Self {
+            schedule,
+            seen,
+            runs: Vec::new(),
+            overlap,
+            dropped,
+            evaluated_to,
+            next_at,
+            ended,
+            problem,
+            now,
+            by,
+        }
+    }
+
     /// Writes into the row what follows from the fates of its runs.
     pub(crate) fn conclude(&self, row: &mut ScheduleRow, fates: &[RunFate]) {
         let problem = fates.iter().rev().find_map(|fate| match fate {
@@ -140,6 +159,12 @@ impl Fire {
             row.last_problem = Some(ScheduleProblem { at: self.now, message });
         }
         if self.by.is_none() {
+            // Whatever was in the way is not any more.
+            let is_over =
+                self.problem.is_none() && !fates.iter().any(|fate| matches!(fate, RunFate::Refused(_)));
+            if is_over && fates.iter().any(|fate| matches!(fate, RunFate::Enqueued(_))) {
+                row.last_problem = None;
+            }
             let made = fates.iter().filter(|fate| matches!(fate, RunFate::Enqueued(_))).count();
             row.runs = row.runs.saturating_add(u64::try_from(made).unwrap_or(u64::MAX));
             row.missed = row.missed.saturating_add(self.dropped);

@@ -184,7 +184,7 @@ pub struct ScheduleRow {
     pub missed: u64,
     /// Why it has no further run, in one word.
     pub ended: Option<String>,
-    /// Why a run was refused last.
+    /// Why a run was refused or could not be brought about; none once one was again.
     pub last_problem: Option<ScheduleProblem>,
 }
 

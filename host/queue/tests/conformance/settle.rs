@@ -3,6 +3,7 @@
 use crate::support::{
     Harness, NOW, at, at_ms, begin, ended, id, job, line, new_task, on_each_store, progress,
 };
+use mainworker_domain::digest::Digest;
 use mainworker_domain::lifecycle::{self, Ending, Enqueue, Jitter, Next, Reason, State, Task, Timestamp};
 use mainworker_domain::limits::{LOSSES_UNTIL_ALONE, MODULE_UNAVAILABLE_MAX};
 use mainworker_domain::manifest::Retry;
@@ -76,9 +77,11 @@ async fn an_attempt_leaves_a_row(store: &Harness<'_, impl Store>) {
         log_lines_dropped: 8,
         output_bytes: 9,
     };
+    // Another module than the one that it was accepted with, which nobody has seen before.
+    let ran = Digest::from_sha256([9; 32]);
     let error = AttemptError { code: "wall_ms".to_owned(), message: "too long".to_owned(), hint: None };
     let settle = Settle {
-        figures: Figures { started_at: at_ms(11_500), finished_at: at(20), usage },
+        figures: Figures { started_at: at_ms(11_500), finished_at: at(20), usage, ran: Some(ran) },
         error: Some(error.clone()),
         ..ended(first.held, Outcome::TimedOut, at(21))
     };
@@ -90,7 +93,7 @@ async fn an_attempt_leaves_a_row(store: &Harness<'_, impl Store>) {
         finished_at: Some(at(20)),
         wait_ms: 1_500,
         usage,
-        revision: first.revision,
+        revision: ran,
         host: "host-1".to_owned(),
         error: Some(error.clone()),
     };
@@ -104,6 +107,7 @@ async fn an_attempt_leaves_a_row(store: &Harness<'_, impl Store>) {
     let view = store.task(id(1)).await;
     assert_eq!(view.attempts[0], row, "the first stays as it was");
     assert_eq!((view.attempts[1].number, view.attempts[1].outcome), (2, Some(Outcome::Completed)));
+    assert_eq!((view.attempts[1].revision, view.summary.revision), (first.revision, first.revision));
     assert_eq!((view.attempts.len(), view.error()), (2, None));
     assert_eq!(view.summary.finished_at, Some(at(61)), "when the task ended");
 }

@@ -66,7 +66,8 @@ async fn waits_are_counted_from_when_it_could_have_begun(store: &Harness<'_, imp
     store.enqueue([NewTask { run_at: at(10), ..new_task(1) }], NOW).await;
     let held = store.claim_one(at(12)).await.held;
     // From when it was claimed until it began, half a second more.
-    let figures = Figures { started_at: at_ms(12_500), finished_at: at(13), usage: Usage::default() };
+    let figures =
+        Figures { started_at: at_ms(12_500), finished_at: at(13), usage: Usage::default(), ran: None };
     store.apply(Settle { figures, ..ended(held, Outcome::Interrupted, at(14)) }).await;
     store.claim_one(at(17)).await;
     let waits: Vec<_> = store.task(id(1)).await.attempts.iter().map(|attempt| attempt.wait_ms).collect();
@@ -90,7 +91,8 @@ async fn the_error_is_that_of_the_newest_attempt_that_ended(store: &Harness<'_, 
 async fn a_clock_that_goes_back_makes_no_negative_time(store: &Harness<'_, impl Store>) {
     store.enqueue([new_task(1)], NOW).await;
     let held = store.claim_one(at(-3_600)).await.held;
-    let figures = Figures { started_at: at(-3_600), finished_at: at(-7_200), usage: Usage::default() };
+    let figures =
+        Figures { started_at: at(-3_600), finished_at: at(-7_200), usage: Usage::default(), ran: None };
     store.apply(Settle { figures, ..ended(held, Outcome::Completed, at(-7_200)) }).await;
     let view = store.task(id(1)).await;
     assert_eq!((view.attempts[0].wait_ms, view.attempts[0].run_ms()), (0, Some(0)));

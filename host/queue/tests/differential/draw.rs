@@ -397,6 +397,7 @@ impl Draw {
                 started_at: self.around(-5_000, 100),
                 finished_at: self.around(-5_000, 100),
                 usage: Usage { wall_us: self.below(9), output_bytes: self.below(9), ..Usage::default() },
+                ran: self.sometimes(|draw| Digest::from_sha256([draw.one_of(&[7, 8]); 32])),
             },
             result: (outcome == Outcome::Completed).then(|| "{}".to_owned()),
             error: (outcome != Outcome::Completed).then_some(error),

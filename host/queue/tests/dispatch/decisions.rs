@@ -89,6 +89,7 @@ fn completed() -> Ended {
         started_at: NOW,
         finished_at: NOW,
         usage: Usage::default(),
+        ran: None,
         result: None,
         error: None,
         log: Vec::new(),

@@ -90,6 +90,7 @@ fn ended(outcome: Outcome, log: Vec<LogLine>) -> Ended {
         started_at: NOW,
         finished_at: NOW,
         usage: Usage::default(),
+        ran: None,
         result: (outcome == Outcome::Completed).then(|| "{}".to_owned()),
         error: None,
         log,

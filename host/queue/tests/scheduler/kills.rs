@@ -77,7 +77,8 @@ impl ScheduleHost for Speaking {
     fn fired(&self, looked: Looked) {
         let mut said = std::io::stdout();
         for _ in &looked.wanted {
-            writeln!(said, "ran {}", looked.name).unwrap();
+            // Nobody reads on once enough was said; the kill comes then.
+            let _ = writeln!(said, "ran {}", looked.name);
         }
     }
 

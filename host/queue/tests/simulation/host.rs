@@ -183,6 +183,7 @@ impl Host {
             started_at: running.started_at,
             finished_at: now,
             usage: Usage::default(),
+            ran: None,
             result: completed.then(|| script::result(held.task, held.attempt)),
             error: (!completed).then_some(error),
             log: (0..running.said).map(|number| script::line(held.task, held.attempt, number)).collect(),

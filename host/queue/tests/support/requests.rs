@@ -180,7 +180,7 @@ pub(crate) fn ended(held: Held, outcome: Outcome, now: Timestamp) -> Settle {
     Settle {
         held,
         ending: Ending::from(outcome),
-        figures: Figures { started_at: now, finished_at: now, usage: Usage::default() },
+        figures: Figures { started_at: now, finished_at: now, usage: Usage::default(), ran: None },
         result: completed.then(|| r#"{"done":true}"#.to_owned()),
         error: (!completed).then_some(error),
         log: LogPiece::default(),

@@ -84,8 +84,13 @@ async fn change(api: &Api, caller: &Caller, request: Request, verb: Verb) -> Res
         };
         let page = api.host.store.list(list).await?;
         answer.matched += page.tasks.len() as u64;
-        if !preview && !page.tasks.is_empty() {
-            let tasks = page.tasks.iter().map(|task| task.id).collect();
+        let (tasks, others): (Vec<_>, Vec<_>) =
+            page.tasks.iter().partition(|task| caller.may_ask_for(&task.job));
+        if !preview && !others.is_empty() {
+            *answer.refused.entry("source_not_allowed".to_owned()).or_default() += others.len() as u64;
+        }
+        if !preview && !tasks.is_empty() {
+            let tasks = tasks.iter().map(|task| task.id).collect();
             for done in verb.apply(api, caller, tasks).await? {
                 match done {
                     Done::Changed => answer.changed += 1,

@@ -2,7 +2,7 @@
 
 use super::body::{self, Kind};
 use super::problem::ApiError;
-use super::tasks::{NamedTask, find, unknown};
+use super::tasks::{NamedTask, check_job, find, unknown};
 use super::{Api, openapi};
 use crate::access::Caller;
 use axum::Json;
@@ -35,6 +35,7 @@ pub(super) async fn cancel_task(
     if !caller.may(Role::Operate) {
         check_own(&api, &caller, id).await?;
     }
+    check_job(&api, &caller, id).await?;
     let cancelled = api.host.cancel(vec![id], &caller).await?;
     let (status, cancel) = match cancelled.first() {
         Some(Cancelled::Now) => (StatusCode::OK, "cancelled"),

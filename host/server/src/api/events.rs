@@ -4,8 +4,9 @@ use super::problem::ApiError;
 use super::query::Parameters;
 use super::stream::{self, Source, event};
 use super::{Api, filter, openapi};
+use crate::access::Caller;
 use crate::events::Stamped;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use axum::response::sse::Event as Sent;
 use http::Uri;
@@ -44,7 +45,11 @@ pub(super) const KINDS: [&str; 12] = [
     get, path = "/v1/events", tag = "host", params(openapi::EventParameters),
     responses((status = 200, description = "A stream", body = String, content_type = "text/event-stream"))
 )]
-pub(super) async fn follow_events(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, ApiError> {
+pub(super) async fn follow_events(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Arc<Caller>>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     let parameters = Parameters::read(&uri, PARAMETERS)?;
     let job = parameters.get("job").map(|name| {
         let expected = "a job's name: 1 to 63 of a-z, 0-9 and `-`, starting with a letter";
@@ -55,7 +60,7 @@ pub(super) async fn follow_events(State(api): State<Arc<Api>>, uri: Uri) -> Resu
         Some(words) => words.split(',').map(kind).collect::<Result<_, _>>()?,
     };
     let told = api.host.events.subscribe();
-    stream::open(&api, Told { told, job: job.transpose()?, kinds })
+    stream::open(&api, &caller, Told { told, job: job.transpose()?, kinds })
 }
 
 fn kind(word: &str) -> Result<&'static str, ApiError> {

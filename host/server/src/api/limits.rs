@@ -21,6 +21,8 @@ pub(super) const CREDENTIALS_OVER_ALL_PAUSE_MS: u64 = 20;
 pub(super) const CREDENTIAL_PLACES: usize = 4_096;
 /// Streams of events and followed logs at a time, for all clients. Each holds a connection for as long as it likes.
 pub(super) const STREAMS_MAX: usize = 256;
+/// Streams of one credential at a time: nobody takes all places.
+pub(super) const STREAMS_OF_ONE_MAX: usize = STREAMS_MAX / 2;
 /// Bytes of a request's line and headers. Filters make the longest lines.
 pub(super) const HEADER_BYTES_MAX: usize = 32 << 10;
 /// Headers of a request. It is hyper's own bound; another one would cost each request an allocation.
@@ -58,8 +60,8 @@ pub(super) const SMALL_BODY_BYTES_MAX: u64 = 64 << 10;
 pub(super) const SCHEDULES_BODY_BYTES_MAX: u64 = 4 << 20;
 /// Next runs of a schedule, unless it is said otherwise.
 pub(super) const NEXT_TIMES: usize = 5;
-/// Next runs of a schedule at the most: those of a day by the quarter of an hour.
-pub(super) const NEXT_TIMES_MAX: usize = 100;
+/// Next runs of a schedule at the most: of a daily one those of more than two years, with all changes of the clock.
+pub(super) const NEXT_TIMES_MAX: usize = 1_000;
 /// Tasks on a page, unless it is said otherwise.
 pub(super) const PAGE_TASKS: usize = 50;
 /// Tasks on a page at the most, and in each step of what is done to many.

@@ -66,7 +66,7 @@ pub(super) async fn read_log(
                 reads_at_once: true,
                 progress: None,
             };
-            stream::open(&api, log)
+            stream::open(&api, &caller, log)
         }
         None => page(&api, id, from).await.map(|page| Json(page).into_response()),
     }

@@ -212,7 +212,7 @@ pub(super) struct SchedulePath {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only its description is used")]
 pub(super) struct NextParameters {
-    /// How many: 1 to 100, or 5.
+    /// How many: 1 to 1000, or 5.
     count: Option<u32>,
 }
 

@@ -4,6 +4,7 @@ use super::body::{self, Kind};
 use super::jobs::Known;
 use super::named::Named;
 use super::problem::ApiError;
+use super::tasks::check_for;
 use super::{Api, openapi};
 use crate::access::Caller;
 use axum::Json;
@@ -72,6 +73,7 @@ async fn of_all(
     paused: bool,
 ) -> Result<Json<PauseAnswer>, ApiError> {
     body::small(&body::read(api, request, Kind::Small).await?.bytes, &[])?;
+    check_for(caller, None)?;
     api.host.pause(None, paused, caller).await?;
     Ok(Json(PauseAnswer { job: None, paused }))
 }
@@ -86,6 +88,7 @@ async fn of_job(
     body::small(&body::read(api, request, Kind::Small).await?.bytes, &[])?;
     // A name that is mistyped would be paused for ever without anybody noticing.
     let name = Known::look(api).await?.find(&name)?;
+    check_for(caller, Some(name.clone()))?;
     let job = Some(name.to_string());
     api.host.pause(Some(name), paused, caller).await?;
     Ok(Json(PauseAnswer { job, paused }))

@@ -15,6 +15,7 @@ use crate::schedules::ScheduleRefused;
 use crate::tokens::TokenNotMade;
 use mainworker_client::wire::Problem;
 use mainworker_domain::access::Role;
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::json::Malformed;
 use mainworker_domain::lifecycle::Refusal;
 use mainworker_domain::rejection::{Rejection, escape_pointer};
@@ -201,6 +202,14 @@ pub enum ApiError {
         /// What was found and expected.
         problem: String,
     },
+    /// Something of a job that the credential is not for.
+    #[error("the credential of `{source_name}` is not for {}", job.as_ref().map_or_else(|| "all jobs".to_owned(), |job| format!("the job `{job}`")))]
+    NotForJob {
+        /// Who asks.
+        source_name: String,
+        /// The job; none for all of them.
+        job: Option<JobName>,
+    },
     /// A run that was asked for and became no task.
     #[error("the run is refused: {problem}")]
     RunRefused {
@@ -272,6 +281,7 @@ impl From<TokenNotMade> for ApiError {
             TokenNotMade::Source(_) => "/source",
             TokenNotMade::NoRole => "/roles",
             TokenNotMade::Expired { .. } => "/expiresAt",
+            TokenNotMade::BeyondJobs { .. } => "/jobs",
             TokenNotMade::Refused(_) => "",
             TokenNotMade::Random { problem } => {
                 tracing::error!(problem, "drawing random bytes failed");
@@ -324,6 +334,7 @@ impl ApiError {
                 code => code,
             },
             Self::ScheduleName { .. } => "schedule_invalid",
+            Self::NotForJob { .. } => "source_not_allowed",
             Self::RunRefused { .. } => "unique_conflict",
             Self::UnknownJob { .. } => "unknown_job",
             Self::Refused { code, .. } => code,

@@ -2,7 +2,7 @@
 
 use super::body::{self, Kind};
 use super::problem::ApiError;
-use super::tasks::{NamedTask, unknown};
+use super::tasks::{NamedTask, check_job, unknown};
 use super::{Api, openapi};
 use crate::access::Caller;
 use axum::Json;
@@ -31,6 +31,7 @@ pub(super) async fn retry_task(
 ) -> Result<(StatusCode, Json<RetryAnswer>), ApiError> {
     let body = body::small(&body::read(&api, request, Kind::Small).await?.bytes, &["delayMs"])?;
     let delay_ms = delay_ms(&body["delayMs"])?;
+    check_job(&api, &caller, id).await?;
     let retried = api.host.retry(vec![id], delay_ms, &caller).await?;
     match retried.first() {
         Some(Retried::Queued) => {

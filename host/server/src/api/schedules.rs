@@ -18,7 +18,6 @@ use mainworker_client::wire::{
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::quantity::format_ms;
 use mainworker_domain::schedule::{Definition, ScheduleName, When};
-use mainworker_queue::store::Store;
 use mainworker_queue::verbs::fire::RunFate;
 use mainworker_queue::verbs::schedules::{
     OccurrenceFate, OccurrenceView, ScheduleChange, ScheduleRow, ScheduleView,
@@ -27,6 +26,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
 
 const BACKFILL_FIELDS: &[&str] = &["from", "to", "preview"];
 
@@ -36,8 +36,11 @@ const BACKFILL_FIELDS: &[&str] = &["from", "to", "preview"];
     responses((status = 200, description = "By name", body = ScheduleList))
 )]
 pub(super) async fn list_schedules(State(api): State<Arc<Api>>) -> Result<Json<ScheduleList>, ApiError> {
-    let rows = api.host.store.schedules().await?;
-    Ok(Json(ScheduleList { schedules: rows.iter().map(|row| shown(&api, row)).collect() }))
+    let rows = api.host.all_schedules().await?;
+    // Those that nobody has looked at yet are read now.
+    let shown = spawn_blocking(move || rows.iter().map(|row| shown(&api, row)).collect()).await;
+    let schedules = shown.map_err(|_| ApiError::Host("reading schedules failed"))?;
+    Ok(Json(ScheduleList { schedules }))
 }
 
 /// Shows a schedule with what became of its newest runs.
@@ -98,7 +101,8 @@ pub(super) async fn apply_schedules(
     request: Request,
 ) -> Result<Json<ApplyAnswer>, ApiError> {
     let body = body::read(&api, request, Kind::Schedules).await?;
-    let apply = read_apply(&api, &body.bytes)?;
+    let bytes = body.bytes.clone();
+    let apply = reading(&api, move |api| read_apply(api, &bytes)).await?;
     let preview = apply.preview;
     let changes = api.host.apply_schedules(&caller, apply).await.map_err(among_many)?;
     answer(!preview, changes)
@@ -117,10 +121,13 @@ pub(super) async fn put_schedule(
     request: Request,
 ) -> Result<Json<ApplyAnswer>, ApiError> {
     let body = body::read(&api, request, Kind::Schedules).await?;
-    let name = parse_name(&name)?;
-    let text = body::text(&body.bytes)?;
-    let definition = Definition::parse(text, &api.host.schedules.zones)
-        .map_err(|error| ScheduleRefused::Invalid { name: name.clone(), error: Box::new(error) })?;
+    let (name, bytes) = (parse_name(&name)?, body.bytes.clone());
+    let of_name = name.clone();
+    let definition = reading(&api, move |api| {
+        let parsed = Definition::parse(body::text(&bytes)?, &api.host.schedules.zones);
+        parsed.map_err(|error| ScheduleRefused::Invalid { name: of_name, error: Box::new(error) }.into())
+    });
+    let definition = definition.await?;
     let definitions = BTreeMap::from([(name, definition)]);
     let apply = Apply { set: None, definitions, deletes: Vec::new(), seen: None, preview: false };
     answer(true, api.host.apply_schedules(&caller, apply).await?)
@@ -235,6 +242,16 @@ pub(super) async fn backfill_schedule(
     let runs = api.host.backfill_schedule(&name, backfill, &caller).await?;
     let runs = runs.iter().map(|Backfilled { at, fate }| backfilled(&at.to_string(), fate.as_ref()));
     Ok(Json(BackfillAnswer { applied: !backfill.preview, runs: runs.collect() }))
+}
+
+/// Reads definitions beside everything else, one request at a time.
+async fn reading<T: Send + 'static>(
+    api: &Arc<Api>,
+    read: impl FnOnce(&Api) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    let _one_at_a_time = api.reading_schedules.acquire().await.map_err(|_| ApiError::Stopping)?;
+    let api = Arc::clone(api);
+    spawn_blocking(move || read(&api)).await.map_err(|_| ApiError::Host("reading schedules failed"))?
 }
 
 fn moment(fields: &Value, field: &'static str) -> Result<Timestamp, ApiError> {
@@ -352,7 +369,7 @@ fn shown(api: &Api, row: &ScheduleRow) -> ScheduleInfo {
         set: row.set.as_ref().map(ScheduleName::to_string),
         job: definition.as_ref().map(|definition| definition.job.to_string()).unwrap_or_default(),
         when: definition.as_ref().map(|definition| when(&definition.when)).unwrap_or_default(),
-        summary: definition.and_then(|definition| definition.summary),
+        summary: definition.and_then(|definition| definition.summary.clone()),
         revision: row.revision,
         paused: row.paused,
         next_at: row.next_at.filter(|_| !row.paused).map(|moment| moment.to_string()),

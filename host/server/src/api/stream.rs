@@ -1,11 +1,14 @@
-//! Streams of server-sent events: how many there may be, how one shows that it lives, and how it ends with the host.
+//! Streams of server-sent events: how many there may be, how one shows that it lives, and how it ends with the host, or with
+//! the credential that opened it.
 
 use super::Api;
-use super::limits::{LAST_READ, STREAM_KEEP_ALIVE, STREAMS_MAX};
+use super::limits::{LAST_READ, STREAM_KEEP_ALIVE, STREAMS_MAX, STREAMS_OF_ONE_MAX};
 use super::problem::ApiError;
+use crate::access::Caller;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
+use mainworker_domain::audit::Actor;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -30,18 +33,56 @@ struct Open<S> {
     ready: VecDeque<Event>,
     has_ended: bool,
     stopping: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// The place of one stream among all, and among those of its credential.
+struct Place {
+    api: Arc<Api>,
+    actor: Actor,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn take(api: &Arc<Api>, caller: &Caller) -> Result<Self, ApiError> {
+        let permit = Arc::clone(&api.streams).try_acquire_owned();
+        let permit = permit.map_err(|_| ApiError::TooManyStreams { allowed: STREAMS_MAX })?;
+        let mut of_actors = api.streams_of_actors();
+        let open = of_actors.entry(caller.actor.clone()).or_default();
+        if *open >= STREAMS_OF_ONE_MAX {
+            return Err(ApiError::TooManyStreams { allowed: STREAMS_OF_ONE_MAX });
+        }
+        *open += 1;
+        drop(of_actors);
+        Ok(Self { api: Arc::clone(api), actor: caller.actor.clone(), _permit: permit })
+    }
+
+    /// Whether whoever opened it would still be let in.
+    fn is_still_good(&self) -> bool {
+        self.api.host.access.is_still_good(&self.actor, self.api.host.now())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut of_actors = self.api.streams_of_actors();
+        if let Some(open) = of_actors.get_mut(&self.actor) {
+            *open -= 1;
+            if *open == 0 {
+                of_actors.remove(&self.actor);
+            }
+        }
+    }
 }
 
 /// Opens a stream.
 ///
 /// # Errors
 /// `rate_limited` if there are as many as there may be.
-pub(super) fn open(api: &Api, source: impl Source) -> Result<Response, ApiError> {
-    let place = Arc::clone(&api.streams).try_acquire_owned();
-    let place = place.map_err(|_| ApiError::TooManyStreams { allowed: STREAMS_MAX })?;
+pub(super) fn open(api: &Arc<Api>, caller: &Caller, source: impl Source) -> Result<Response, ApiError> {
+    let place = Place::take(api, caller)?;
     let stopping = api.stopping.clone();
-    let open = Open { source, ready: VecDeque::new(), has_ended: false, stopping, _place: place };
+    let open = Open { source, ready: VecDeque::new(), has_ended: false, stopping, place };
     let events = unfold(open, |mut open| async move {
         let event = open.next().await?;
         Some((Ok::<_, Infallible>(event), open))
@@ -58,6 +99,9 @@ pub(super) fn event(kind: &str, data: &impl Serialize) -> Event {
 impl<S: Source> Open<S> {
     async fn next(&mut self) -> Option<Event> {
         loop {
+            if !self.place.is_still_good() {
+                return None;
+            }
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }

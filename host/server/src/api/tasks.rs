@@ -10,11 +10,33 @@ use axum::extract::{Extension, FromRequestParts, Path, State};
 use http::Uri;
 use http::request::Parts;
 use mainworker_client::wire;
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::store::Store;
 use mainworker_queue::verbs::list::List;
 use mainworker_queue::verbs::task::TaskView;
 use std::sync::Arc;
+
+/// Checks that the credential is for the job of a task, seen or not.
+///
+/// # Errors
+/// `unknown_task`, `source_not_allowed`.
+pub(super) async fn check_job(api: &Api, caller: &Caller, id: TaskId) -> Result<(), ApiError> {
+    if caller.jobs.is_none() {
+        return Ok(());
+    }
+    let job = api.host.store.task(id).await?.ok_or_else(|| unknown(id))?.summary.job;
+    check_for(caller, Some(job))
+}
+
+/// Checks that the credential is for a job, or for all of them.
+///
+/// # Errors
+/// `source_not_allowed`.
+pub(super) fn check_for(caller: &Caller, job: Option<JobName>) -> Result<(), ApiError> {
+    let is_for = job.as_ref().map_or(caller.jobs.is_none(), |job| caller.may_ask_for(job));
+    if is_for { Ok(()) } else { Err(ApiError::NotForJob { source_name: caller.source.clone(), job }) }
+}
 
 /// The task that a path names.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! `mainworker audit`: who wanted what.
 
-use super::remote::{Moment, RemoteArgs, ago, json, now};
+use super::remote::{Moment, RemoteArgs, ago, host_now, json};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal;
@@ -24,7 +24,7 @@ pub struct AuditArgs {
     /// About this, such as `task-cancelled`
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// To a `task`, a `job`, the `host`, a `token` or a `schedule`
+    /// To the `host`, or with `--object` to a `task`, a `job`, a `token` or a `schedule`
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     /// Its name or id
@@ -47,16 +47,20 @@ pub struct AuditArgs {
 }
 
 pub(super) fn audit(args: &AuditArgs) -> Result<ExitCode, Failure> {
-    let moment = |moment: Option<Moment>| moment.map(|moment| moment.before(now()).to_string());
-    let query = AuditQuery {
-        actor: args.actor.clone(),
-        action: args.action.clone(),
-        kind: args.kind.clone(),
-        object: args.object.clone(),
-        from: moment(args.from),
-        to: moment(args.to),
-    };
-    args.remote.ask(async |client| show(args, client, &query).await)?;
+    args.remote.ask(async |client| {
+        let takes_a_clock = [args.from, args.to].into_iter().flatten().any(Moment::is_away);
+        let now = if takes_a_clock { host_now(client).await } else { client.host_now() };
+        let moment = |moment: Option<Moment>| moment.map(|moment| moment.before(now).to_string());
+        let query = AuditQuery {
+            actor: args.actor.clone(),
+            action: args.action.clone(),
+            kind: args.kind.clone(),
+            object: args.object.clone(),
+            from: moment(args.from),
+            to: moment(args.to),
+        };
+        show(args, client, &query).await
+    })?;
     Ok(ExitCode::Completed)
 }
 

@@ -1,6 +1,6 @@
 //! `mainworker list`: tasks of a running host, the newest first.
 
-use super::remote::{Align, Column, FilterArgs, RemoteArgs, Row, TaskTable, json, now, shown_ms};
+use super::remote::{Align, Column, FilterArgs, RemoteArgs, Row, TaskTable, json, shown_ms};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal;
@@ -49,11 +49,11 @@ const COLUMNS: &[Column] = &[
 
 pub(super) fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
     args.remote.ask(async |client| {
-        let mut found = Found::new(client, args);
+        let mut found = Found::new(client, args).await;
         if args.json {
             print_json(&mut found).await?
         } else {
-            print_table(&mut found).await?
+            print_table(client, &mut found).await?
         }
         Ok(ExitCode::Completed)
     })
@@ -68,11 +68,15 @@ struct Found {
 }
 
 impl Found {
-    fn new(client: &Client, args: &ListArgs) -> Self {
+    async fn new(client: &Client, args: &ListArgs) -> Self {
         let left = if args.all { u64::MAX } else { u64::from(args.limit) };
         // One more, to know whether there are more.
         let page = if args.all { PAGE_TASKS_MAX } else { args.limit.saturating_add(1).min(PAGE_TASKS_MAX) };
-        Self { pages: client.pages(args.filter.filter(now()), Some(page)), left, more: false }
+        Self {
+            pages: client.pages(args.filter.filter(args.filter.now(client).await), Some(page)),
+            left,
+            more: false,
+        }
     }
 
     async fn next(&mut self) -> Result<Option<Vec<TaskInfo>>, Failure> {
@@ -106,11 +110,11 @@ async fn print_json(found: &mut Found) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn print_table(found: &mut Found) -> Result<(), Failure> {
+async fn print_table(client: &Client, found: &mut Found) -> Result<(), Failure> {
     let mut table = TaskTable::new(COLUMNS, terminal::stdout_columns());
     let mut count = 0;
     while let Some(tasks) = found.next().await? {
-        let now = now();
+        let now = client.host_now();
         let rows: Vec<Row> = tasks.iter().map(|task| row(task, now)).collect();
         if rows.is_empty() {
             continue;

@@ -20,7 +20,7 @@ use crate::socket::path_in;
 use crate::terminal;
 use clap::Args;
 use mainworker_client::wire::Problem;
-use mainworker_client::{Client, ClientError, ClientOptions};
+use mainworker_client::{Chance, Client, ClientError, ClientOptions};
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::manifest::Retry;
 use mainworker_domain::outcome::Outcome;
@@ -31,11 +31,16 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 
 /// Where a host listens unless it is told otherwise.
 const HOST: &str = "http://127.0.0.1:8080";
+
+/// How long a host may take to say what time it is there.
+const HOST_TIME_WAIT: Duration = Duration::from_secs(2);
 
 /// Which host, and who asks.
 #[derive(Args, Clone, Debug)]
@@ -68,7 +73,7 @@ impl RemoteArgs {
     /// # Errors
     /// A URL or a token that cannot be used; what `ask` fails with.
     pub(super) fn ask<T>(&self, ask: impl AsyncFnOnce(&Client) -> Result<T, Failure>) -> Result<T, Failure> {
-        let client = self.client(ClientOptions::default())?;
+        let client = self.client(ClientOptions { chance: told_of_waits(), ..ClientOptions::default() })?;
         // Connections are made inside the runtime.
         runtime()?.block_on(ask(&client))
     }
@@ -120,6 +125,19 @@ impl RemoteArgs {
     }
 }
 
+/// The usual waits. One that the host asks for, and that is longer than any other, is told to whoever sits there.
+fn told_of_waits() -> Chance {
+    let chance = Chance::default();
+    let (wait, longest_ms) = (Arc::clone(&chance.wait), ClientOptions::default().retry.cap_ms);
+    let told = move |ms| {
+        if ms > longest_ms {
+            terminal::note(&format!("the host asks for patience: trying again in {}", shown_ms(ms)));
+        }
+        wait(ms)
+    };
+    Chance { wait: Arc::new(told), ..chance }
+}
+
 fn socket_url(path: &Path) -> String {
     format!("unix:{}", path.display())
 }
@@ -142,9 +160,16 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// What time it is here, for ages and for times that are said as durations.
+/// What time it is here, where there is no host to go by.
 pub(super) fn now() -> Timestamp {
     Timestamp::from(SystemTime::now())
+}
+
+/// What time it is on the host, for what is sent to it: whoever says `2h` means two hours of its clock.
+pub(super) async fn host_now(client: &Client) -> Timestamp {
+    // One that does not answer says so when it is asked for something, and is not waited for twice.
+    let _ = timeout(HOST_TIME_WAIT, client.healthy()).await;
+    client.host_now()
 }
 
 /// Prints an answer as JSON.

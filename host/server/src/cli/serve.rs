@@ -191,6 +191,11 @@ async fn warn_of_pauses(running: &Running) {
     for (job, _) in overview.jobs.iter().filter(|(_, job)| job.paused) {
         tracing::warn!(%job, "the job is paused; `mainworker resume JOB` ends it");
     }
+    let schedules = running.host.store.schedules().await.unwrap_or_default();
+    for schedule in schedules.iter().filter(|schedule| schedule.paused) {
+        let schedule = &schedule.name;
+        tracing::warn!(%schedule, "the schedule is paused; `mainworker schedule resume NAME` ends it");
+    }
 }
 
 async fn listen(flag: Option<SocketAddr>, setting: Option<&str>) -> Result<TcpListener, Failure> {

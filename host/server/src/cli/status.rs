@@ -1,12 +1,12 @@
 //! `mainworker status`: all that a host says about one task.
 
-use super::remote::{RemoteArgs, now, print_json, shown_ms, shown_since};
+use super::remote::{RemoteArgs, print_json, shown_ms, shown_since};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal;
 use clap::Args;
 use mainworker_client::wire::{AttemptInfo, ErrorInfo, Task};
-use mainworker_domain::lifecycle::Timestamp;
+use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::quantity::approximate_bytes;
 
 /// Shows how a task stands, what came of it, and what each attempt at it took.
@@ -26,11 +26,12 @@ pub struct StatusArgs {
 }
 
 pub(super) fn status(args: &StatusArgs) -> Result<ExitCode, Failure> {
-    let task = args.remote.ask(async |client| Ok(client.task(&args.id).await?))?;
+    let (task, now) =
+        args.remote.ask(async |client| Ok((client.task(&args.id).await?, client.host_now())))?;
     if args.json {
         print_json(&task)?;
     } else {
-        terminal::print(&card(&task, now()))?;
+        terminal::print(&card(&task, now))?;
     }
     Ok(ExitCode::Completed)
 }
@@ -46,7 +47,9 @@ fn card(task: &Task, now: Timestamp) -> String {
     row("job", Some(format!("{} {}", task.job, short(&task.revision))));
     row("state", Some(format!("{}{wish}", task.state)));
     row("outcome", task.outcome.clone());
-    row("progress", task.progress.as_ref().map(|said| format!("{} % {}", said.percent, said.message)));
+    // Of one that has its result, how far it had come is no news.
+    let progress = task.progress.as_ref().filter(|_| task.state != State::Completed.as_str());
+    row("progress", progress.map(|said| format!("{} % {}", said.percent, said.message)));
     row("source", Some(task.source.clone()));
     row("label", task.label.clone());
     row("tags", Some(task.tags.join(", ")));

@@ -1,6 +1,6 @@
 //! `mainworker token`: who may ask a host for something.
 
-use super::remote::{Moment, RemoteArgs, ahead, now, print_json};
+use super::remote::{Moment, RemoteArgs, ahead, host_now, now, print_json};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hints;
@@ -10,6 +10,7 @@ use crate::tokens::{self, TokenAsked};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
+use mainworker_client::Client;
 use mainworker_client::wire::{TokenCreated, TokenInfo, TokenRequest};
 use mainworker_domain::access::Role;
 use mainworker_domain::audit::Actor;
@@ -97,18 +98,23 @@ pub(super) fn token(command: &TokenCommand) -> Result<ExitCode, Failure> {
 }
 
 fn create(args: &CreateArgs) -> Result<ExitCode, Failure> {
-    let request = TokenRequest {
-        source: args.source.clone(),
-        roles: args.roles.clone(),
-        jobs: (!args.jobs.is_empty()).then(|| args.jobs.clone()),
-        expires_at: args.expires.map(|moment| moment.after(now()).to_string()),
+    let ask = async |client: &Client| {
+        let takes_a_clock = args.expires.is_some_and(Moment::is_away);
+        let now = if takes_a_clock { host_now(client).await } else { client.host_now() };
+        let request = TokenRequest {
+            source: args.source.clone(),
+            roles: args.roles.clone(),
+            jobs: (!args.jobs.is_empty()).then(|| args.jobs.clone()),
+            expires_at: args.expires.map(|moment| moment.after(now).to_string()),
+        };
+        client.create_token(&request).await
     };
     let created = match args.remote.data() {
-        Some(data) => match args.remote.ask_if_there(async |client| client.create_token(&request).await)? {
+        Some(data) => match args.remote.ask_if_there(ask)? {
             Some(created) => created,
             None => in_folder(args, data)?,
         },
-        None => args.remote.ask(async |client| Ok(client.create_token(&request).await?))?,
+        None => args.remote.ask(async |client| Ok(ask(client).await?))?,
     };
     if args.json {
         print_json(&created)?;

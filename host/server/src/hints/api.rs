@@ -86,6 +86,7 @@ pub fn of_api(error: &ApiError) -> Option<String> {
         ApiError::NotTaken(failure) => return failure.hint.clone(),
         ApiError::Schedule { refused, .. } => return of_schedule(refused),
         ApiError::ScheduleName { .. } => "such as `nightly-report`".to_owned(),
+        ApiError::NotForJob { .. } => "use a token that is for it too: `mainworker token create --source … --jobs …`".to_owned(),
         ApiError::RunRefused { .. } => "wait until that one has ended, or cancel it first".to_owned(),
         ApiError::UnknownTask { .. } => {
             "`mainworker list` lists tasks; those of other sources need the role `read`".to_owned()

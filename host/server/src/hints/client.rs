@@ -27,8 +27,16 @@ pub fn of_client(error: &ClientError) -> Option<String> {
             "install the system's certificate authorities, or name a file of them with `--ca-file FILE`".to_owned()
         }
         ClientError::Unreachable { origin, problem, .. } if origin.starts_with("unix:") => of_socket(problem),
+        ClientError::Unreachable { problem, .. } if problem.contains("CaUsedAsEndEntity") => {
+            "the certificate of the host is that of an authority; one for a host is made with `-addext basicConstraints=critical,CA:FALSE`".to_owned()
+        }
         ClientError::Unreachable { problem, .. } if problem.contains("certificate") => {
             "if its authority is the company's own, `--ca-file FILE` or `MAINWORKER_CA_FILE` names it".to_owned()
+        }
+        ClientError::Unreachable { origin, problem, .. }
+            if origin.starts_with("http://") && problem.contains("invalid HTTP version") =>
+        {
+            "what listens there may speak TLS; try `https://`".to_owned()
         }
         ClientError::Unreachable { problem, .. } if problem.contains("corrupt message") => {
             "what listens there may speak no TLS; try `http://`".to_owned()

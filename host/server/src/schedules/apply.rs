@@ -3,6 +3,8 @@
 use super::policy;
 use super::refused::ScheduleRefused;
 use crate::access::Caller;
+use crate::failure::Failure;
+use crate::hints;
 use crate::host::Host;
 use mainworker_domain::event::Event;
 use mainworker_domain::lifecycle::Timestamp;
@@ -150,7 +152,7 @@ impl Host {
             .map_err(|error| ScheduleRefused::Invalid { name: name.clone(), error: Box::new(error) })?;
         let same_times =
             |before: &Definition| before.when == definition.when && before.start_at == definition.start_at;
-        let restarts = found.is_some() && !before.as_ref().is_some_and(same_times);
+        let restarts = found.is_some() && !before.as_deref().is_some_and(same_times);
         let (since, evaluated_to) = match &found {
             Some(row) if !restarts => (row.since, row.evaluated_to),
             _ => (now, now),
@@ -161,7 +163,8 @@ impl Host {
         let options = definition.task_options(&name, trial);
         let payload = definition.payload(trial);
         self.intake.take_scheduled(&definition.job, &payload, &options, None, now).map_err(|failure| {
-            ScheduleRefused::NotTaken { name: name.clone(), failure: Box::new(failure) }
+            let hint = hints::of_job_to_schedule(&failure, &definition.job).or_else(|| failure.hint.clone());
+            ScheduleRefused::NotTaken { name: name.clone(), failure: Box::new(Failure { hint, ..failure }) }
         })?;
         let change = if found.is_some() { ScheduleChange::Changed } else { ScheduleChange::Created };
         Ok(Change { name, change, found, after: Some(definition), restarts, next_at })

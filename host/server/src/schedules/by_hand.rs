@@ -47,7 +47,7 @@ impl Host {
         name: &str,
         caller: &Caller,
     ) -> Result<RunFate, ScheduleRefused> {
-        let bring_about = async |row: &ScheduleRow, definition: Definition| {
+        let bring_about = async |row: &ScheduleRow, definition: Arc<Definition>| {
             let overlap = definition.overlap;
             let run = self.runs_by_hand(row, definition, vec![None], caller).await?;
             self.fire_by_hand(row, run, overlap, caller).await
@@ -95,7 +95,7 @@ impl Host {
         self: &Arc<Self>,
         name: &str,
         caller: &Caller,
-    ) -> Result<(ScheduleRow, Definition), ScheduleRefused> {
+    ) -> Result<(ScheduleRow, Arc<Definition>), ScheduleRefused> {
         let ScheduleView { row, .. } = self.schedule(name).await?;
         let definition = self.definition(&row)?;
         let (host, caller) = (Arc::clone(self), caller.clone());
@@ -109,7 +109,7 @@ impl Host {
     async fn runs_by_hand(
         self: &Arc<Self>,
         row: &ScheduleRow,
-        definition: Definition,
+        definition: Arc<Definition>,
         moments: Vec<Option<Timestamp>>,
         caller: &Caller,
     ) -> Result<Vec<Run>, ScheduleRefused> {

@@ -3,6 +3,7 @@
 use super::refused::ScheduleRefused;
 use crate::access::Caller;
 use crate::failure::Failure;
+use crate::hints;
 use crate::job_modules::JobModules;
 use mainworker_domain::access::Role;
 use mainworker_domain::job_name::JobName;
@@ -19,18 +20,12 @@ pub(super) fn check(
     name: &ScheduleName,
     job: &JobName,
 ) -> Result<(), ScheduleRefused> {
-    let refused = |rejection: Rejection| ScheduleRefused::NotTaken {
-        name: name.clone(),
-        failure: Box::new(Failure::from(rejection)),
+    check_credential(caller, name, job)?;
+    let refused = |rejection: Rejection| {
+        let hint = Some(hints::of_whose_schedule(&rejection));
+        let failure = Box::new(Failure { hint, ..Failure::from(rejection) });
+        ScheduleRefused::NotTaken { name: name.clone(), failure }
     };
-    if !caller.may_ask_for(job) {
-        let jobs = caller.jobs.iter().flatten().map(JobName::to_string).collect();
-        return Err(refused(Rejection::NotOfCredential {
-            job: job.to_string(),
-            source_name: caller.source.clone(),
-            jobs,
-        }));
-    }
     if caller.may(Role::Admin) {
         return Ok(());
     }
@@ -45,4 +40,22 @@ pub(super) fn check(
         source_name: caller.source.clone(),
         allowed,
     }))
+}
+
+/// Checks that the credential is for the job.
+///
+/// # Errors
+/// `source_not_allowed`.
+pub(super) fn check_credential(
+    caller: &Caller,
+    name: &ScheduleName,
+    job: &JobName,
+) -> Result<(), ScheduleRefused> {
+    if caller.may_ask_for(job) {
+        return Ok(());
+    }
+    let jobs = caller.jobs.iter().flatten().map(JobName::to_string).collect();
+    let rejection =
+        Rejection::NotOfCredential { job: job.to_string(), source_name: caller.source.clone(), jobs };
+    Err(ScheduleRefused::NotTaken { name: name.clone(), failure: Box::new(Failure::from(rejection)) })
 }

@@ -44,7 +44,7 @@ impl ScheduleHost for SchedulingHost {
         let Looked { name, job, wanted, done, dropped, dropped_at_least } = looked;
         let host = &self.0;
         if dropped > 0 {
-            tracing::warn!(schedule = %name, runs = dropped, "runs that were missed are left out");
+            tracing::warn!(schedule = %name, runs = dropped, or_more = dropped_at_least, "runs that were missed are left out");
             let event =
                 Event::RunsMissed { schedule: name.clone(), count: dropped, at_least: dropped_at_least };
             host.events.emit(event);

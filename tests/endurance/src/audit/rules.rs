@@ -187,7 +187,7 @@ mod tests {
         Settle {
             held: task.held,
             ending: Ending::from(outcome),
-            figures: Figures { started_at: NOW, finished_at: NOW, usage: Usage::default() },
+            figures: Figures { started_at: NOW, finished_at: NOW, usage: Usage::default(), ran: None },
             result: (outcome == Outcome::Completed).then(|| "{}".to_owned()),
             error: None,
             log: LogPiece::default(),

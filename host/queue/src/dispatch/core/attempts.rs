@@ -162,6 +162,7 @@ impl Attempt {
             started_at: now,
             finished_at: now,
             usage: Usage::default(),
+            ran: None,
             result: None,
             error: Some(AttemptError { code: code.to_owned(), message: message.to_owned(), hint: None }),
             log: Vec::new(),

@@ -171,7 +171,12 @@ fn settlement(ended: &EndedAttempt, now: Timestamp, jitter: Jitter) -> Settle {
     Settle {
         held: attempt.held,
         ending,
-        figures: Figures { started_at: ended.started_at, finished_at: ended.finished_at, usage: ended.usage },
+        figures: Figures {
+            started_at: ended.started_at,
+            finished_at: ended.finished_at,
+            usage: ended.usage,
+            ran: ended.ran,
+        },
         result: ended.result.clone(),
         error: ended.error.clone(),
         // From the last line on that the store is known to have. It leaves alone what it has besides.

@@ -113,7 +113,7 @@ pub(in crate::cli) async fn all_matching(
     args: &BulkArgs,
     verb: Verb,
 ) -> Result<ExitCode, Failure> {
-    let filter = args.filter.filter(now());
+    let filter = args.filter.filter(args.filter.now(client).await);
     if !filter.is_any_set() {
         return Err(Failure::usage(
             "filter_missing",

@@ -1,8 +1,10 @@
 //! Which tasks: the flags of `list`, and of `cancel` and `retry` for many.
 
+use super::host_now;
 use super::moment::{Moment, ago, milliseconds};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use mainworker_client::Client;
 use mainworker_client::wire::TaskFilter;
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
@@ -52,6 +54,12 @@ fn outcomes() -> PossibleValuesParser {
 }
 
 impl FilterArgs {
+    /// What time it is for it: by the host's clock, if any of its times is said as a duration.
+    pub(in crate::cli) async fn now(&self, client: &Client) -> Timestamp {
+        let takes_a_clock = [self.from, self.to].into_iter().flatten().any(Moment::is_away);
+        if takes_a_clock { host_now(client).await } else { client.host_now() }
+    }
+
     /// The filter as it goes over the wire.
     pub(in crate::cli) fn filter(&self, now: Timestamp) -> TaskFilter {
         let moment = |moment: Option<Moment>| moment.map(|moment| moment.before(now).to_string());

@@ -21,6 +21,11 @@ impl Moment {
         }
     }
 
+    /// Whether it takes a clock to know it.
+    pub(in crate::cli) fn is_away(self) -> bool {
+        matches!(self, Self::Away(_))
+    }
+
     /// The moment, if a duration means the past.
     pub(in crate::cli) fn before(self, now: Timestamp) -> Timestamp {
         match self {

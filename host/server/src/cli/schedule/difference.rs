@@ -12,7 +12,7 @@ const CREATED: Style = AnsiColor::Green.on_default();
 const CHANGED: Style = AnsiColor::Yellow.on_default();
 const DELETED: Style = AnsiColor::Red.on_default();
 
-/// Characters of a value that are shown.
+/// Characters of a value that are shown to a person. A log keeps all of them: there somebody reviews what was applied.
 const VALUE_CHARS_MAX: usize = 60;
 /// Of two long values, characters that are shown before the first that differs.
 const CONTEXT_CHARS: usize = 12;
@@ -27,10 +27,15 @@ pub(super) fn is_any(changes: &[ChangeInfo]) -> bool {
 
 /// What is done to each schedule that does not stay as it is: those that there are to be by name, then those that go.
 pub(super) fn shown(changes: &[ChangeInfo]) -> String {
+    let chars_max = if terminal::stdout_columns().is_some() { VALUE_CHARS_MAX } else { usize::MAX };
+    shown_within(changes, chars_max)
+}
+
+fn shown_within(changes: &[ChangeInfo], chars_max: usize) -> String {
     let mut changes: Vec<&ChangeInfo> =
         changes.iter().filter(|change| change.change != "unchanged").collect();
     changes.sort_by_key(|change| (change.after.is_none(), change.name.clone()));
-    let lines: Vec<String> = changes.into_iter().flat_map(of_one).collect();
+    let lines: Vec<String> = changes.into_iter().flat_map(|change| of_one(change, chars_max)).collect();
     lines.join("\n")
 }
 
@@ -50,7 +55,7 @@ pub(super) fn counts(changes: &[ChangeInfo], is_applied: bool) -> String {
     counts.collect::<Vec<_>>().join(" · ")
 }
 
-fn of_one(change: &ChangeInfo) -> Vec<String> {
+fn of_one(change: &ChangeInfo, chars_max: usize) -> Vec<String> {
     let (sign, style) = match change.change.as_str() {
         "created" => ('+', CREATED),
         "deleted" => ('-', DELETED),
@@ -58,9 +63,11 @@ fn of_one(change: &ChangeInfo) -> Vec<String> {
     };
     let mut lines = vec![format!("{style}{sign} {}{style:#}", terminal::printable_line(&change.name))];
     match (&change.before, &change.after) {
-        (Some(before), Some(after)) => lines.extend(told(before, after)),
-        (None, Some(after)) => lines.extend(all_said(after, |_| true)),
-        (Some(before), None) => lines.extend(all_said(before, |key| TOLD_OF_DELETED.contains(&key))),
+        (Some(before), Some(after)) => lines.extend(told(before, after, chars_max)),
+        (None, Some(after)) => lines.extend(all_said(after, chars_max, |_| true)),
+        (Some(before), None) => {
+            lines.extend(all_said(before, chars_max, |key| TOLD_OF_DELETED.contains(&key)))
+        }
         (None, None) => {}
     }
     if change.restarts {
@@ -76,22 +83,23 @@ fn of_one(change: &ChangeInfo) -> Vec<String> {
     lines
 }
 
-fn all_said(definition: &RawValue, is_told: impl Fn(&str) -> bool) -> Vec<String> {
+fn all_said(definition: &RawValue, chars_max: usize, is_told: impl Fn(&str) -> bool) -> Vec<String> {
     let said = said(definition).into_iter().filter(|(key, _)| is_told(key));
     said.map(|(key, value)| {
-        let value = cut(&value, 0);
+        let value = cut(&value, 0, chars_max);
         format!("    {} = {}", terminal::printable_line(&key), terminal::printable_line(&value))
     })
     .collect()
 }
 
-fn told(before: &RawValue, after: &RawValue) -> Vec<String> {
+fn told(before: &RawValue, after: &RawValue, chars_max: usize) -> Vec<String> {
     let differences = differences(before, after);
     if differences.is_empty() {
         return vec!["    its payload is written otherwise and means the same".to_owned()];
     }
     let told = differences.into_iter().map(|difference| {
-        let (before, after) = cut_both(&difference.before.to_string(), &difference.after.to_string());
+        let (before, after) =
+            cut_both(&difference.before.to_string(), &difference.after.to_string(), chars_max);
         let [key, before, after] =
             [&difference.key, &before, &after].map(|text| terminal::printable_line(text).into_owned());
         format!("    {key}: {before} → {after}")
@@ -100,17 +108,17 @@ fn told(before: &RawValue, after: &RawValue) -> Vec<String> {
 }
 
 /// Two values, long ones cut around the first character that differs.
-fn cut_both(before: &str, after: &str) -> (String, String) {
-    let is_long = [before, after].iter().any(|text| text.chars().count() > VALUE_CHARS_MAX);
+fn cut_both(before: &str, after: &str, chars_max: usize) -> (String, String) {
+    let is_long = [before, after].iter().any(|text| text.chars().count() > chars_max);
     let alike = before.chars().zip(after.chars()).take_while(|(before, after)| before == after).count();
     let left_out = if is_long { alike.saturating_sub(CONTEXT_CHARS) } else { 0 };
-    (cut(before, left_out), cut(after, left_out))
+    (cut(before, left_out, chars_max), cut(after, left_out, chars_max))
 }
 
-fn cut(text: &str, left_out: usize) -> String {
+fn cut(text: &str, left_out: usize, chars_max: usize) -> String {
     let mut rest = text.chars().skip(left_out);
     let mut shown: String = if left_out > 0 { "…" } else { "" }.to_owned();
-    shown.extend(rest.by_ref().take(VALUE_CHARS_MAX));
+    shown.extend(rest.by_ref().take(chars_max));
     if rest.next().is_some() {
         shown.push('…');
     }
@@ -156,7 +164,7 @@ mod tests {
 
     /// Without its colours.
     fn plain(changes: &[ChangeInfo]) -> String {
-        anstream::adapter::strip_str(&shown(changes)).to_string()
+        anstream::adapter::strip_str(&shown_within(changes, VALUE_CHARS_MAX)).to_string()
     }
 
     fn charges() -> Value {

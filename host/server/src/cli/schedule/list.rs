@@ -1,6 +1,6 @@
 //! `mainworker schedule list`.
 
-use crate::cli::remote::{Align, Column, RemoteArgs, Row, TaskTable, now, print_json, shown_since};
+use crate::cli::remote::{Align, Column, RemoteArgs, Row, TaskTable, print_json, shown_since};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal;
@@ -30,7 +30,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 pub(super) fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
-    let list = args.remote.ask(async |client| Ok(client.schedules().await?))?;
+    let (list, now) = args.remote.ask(async |client| Ok((client.schedules().await?, client.host_now())))?;
     if args.json {
         print_json(&list)?;
     } else if list.schedules.is_empty() {
@@ -38,7 +38,6 @@ pub(super) fn list(args: &ListArgs) -> Result<ExitCode, Failure> {
             "there is no schedule; `mainworker schedule apply FILE` or `schedule put NAME` makes some",
         );
     } else {
-        let now = now();
         let rows: Vec<Row> = list.schedules.iter().map(|schedule| row(schedule, now)).collect();
         let table = TaskTable::new(COLUMNS, terminal::stdout_columns()).lines(&rows).join("\n");
         terminal::print_styled(&table)?;

@@ -2,7 +2,7 @@
 
 use super::difference::{is_any, shown};
 use super::{read_text, rejected};
-use crate::cli::remote::{Moment, RemoteArgs, ahead, milliseconds, now, print_json};
+use crate::cli::remote::{Moment, RemoteArgs, ahead, host_now, milliseconds, now, print_json};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hints;
@@ -100,17 +100,19 @@ struct Fields<'a> {
 }
 
 pub(super) fn put(args: &PutArgs) -> Result<ExitCode, Failure> {
-    let definition = match (&args.file, &args.flags.job) {
-        (Some(file), _) => of_file(file)?,
-        (None, Some(job)) => of_flags(job, &args.flags, now())?,
-        (None, None) => return Err(Failure::host("found neither a file nor a job, expected one of them")),
-    };
-    // Its defaults are left out, so that the same definition said otherwise is no change.
-    let definition = RawValue::from_string(definition.to_json())
-        .map_err(|error| Failure::host(format!("sending the definition: {error}")))?;
-    let answer = args
-        .remote
-        .ask(async |client| client.put_schedule(&args.name, &definition).await.map_err(rejected))?;
+    // What cannot be meant is said before any host is asked for its time.
+    let here = read_definition(args, now())?;
+    let answer = args.remote.ask(async |client| {
+        let definition = if args.flags.at.is_some_and(Moment::is_away) {
+            read_definition(args, host_now(client).await)?
+        } else {
+            here
+        };
+        // Its defaults are left out, so that the same definition said otherwise is no change.
+        let definition = RawValue::from_string(definition.to_json())
+            .map_err(|error| Failure::host(format!("sending the definition: {error}")))?;
+        client.put_schedule(&args.name, &definition).await.map_err(rejected)
+    })?;
     if args.json {
         print_json(&answer)?;
     } else if is_any(&answer.changes) {
@@ -119,6 +121,14 @@ pub(super) fn put(args: &PutArgs) -> Result<ExitCode, Failure> {
         terminal::print(&format!("nothing to do: the schedule `{}` says that already", args.name))?;
     }
     Ok(ExitCode::Completed)
+}
+
+fn read_definition(args: &PutArgs, now: Timestamp) -> Result<Definition, Failure> {
+    match (&args.file, &args.flags.job) {
+        (Some(file), _) => of_file(file),
+        (None, Some(job)) => of_flags(job, &args.flags, now),
+        (None, None) => Err(Failure::host("found neither a file nor a job, expected one of them")),
+    }
 }
 
 fn of_file(path: &Path) -> Result<Definition, Failure> {

@@ -2,7 +2,7 @@
 
 use super::list::state;
 use super::times::{on_both_clocks, on_clock};
-use crate::cli::remote::{Align, Column, RemoteArgs, Row, TaskTable, now, print_json, shown_since};
+use crate::cli::remote::{Align, Column, RemoteArgs, Row, TaskTable, print_json, shown_since};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal;
@@ -34,8 +34,8 @@ pub struct NextArgs {
     /// The schedule
     #[arg(value_name = "NAME")]
     name: String,
-    /// As many times
-    #[arg(short = 'n', long, value_name = "N", default_value_t = NEXT_SHOWN, value_parser = clap::value_parser!(u32).range(1..))]
+    /// As many times, up to 1000
+    #[arg(short = 'n', long, value_name = "N", default_value_t = NEXT_SHOWN, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     count: u32,
     /// Print the host's answer as JSON
     #[arg(long)]
@@ -59,7 +59,7 @@ pub(super) fn show(args: &ShowArgs) -> Result<ExitCode, Failure> {
             print_json(&schedule)?;
         } else {
             let next = client.next_times(&args.name, NEXT_SHOWN).await?;
-            terminal::print_styled(&card(&schedule, &next, now(), terminal::stdout_columns()))?;
+            terminal::print_styled(&card(&schedule, &next, client.host_now(), terminal::stdout_columns()))?;
         }
         Ok(ExitCode::Completed)
     })
@@ -138,6 +138,15 @@ fn card(schedule: &Schedule, next: &NextTimes, now: Timestamp, columns: Option<u
 
 fn next_of(schedule: &Schedule, next: &NextTimes) -> String {
     let mut lines: Vec<String> = next.times.iter().map(|time| on_both_clocks(time, &next.zone)).collect();
+    // A run that waits for something is as due as it was; the problem says what it waits for.
+    let is_later = |time: &String| {
+        Timestamp::parse(time) > schedule.schedule.next_at.as_deref().and_then(Timestamp::parse)
+    };
+    if let Some(due) =
+        schedule.schedule.next_at.as_deref().filter(|_| next.times.first().is_some_and(is_later))
+    {
+        lines.insert(0, format!("{}, due and waiting", on_both_clocks(due, &next.zone)));
+    }
     if lines.is_empty() {
         return "no further run".to_owned();
     }

@@ -87,7 +87,12 @@ async fn fill(store: &SqliteStore) -> Result<(), Failure> {
             Settle {
                 held: task.held,
                 ending: if failed { Outcome::Rejected } else { Outcome::Completed }.into(),
-                figures: AttemptFigures { started_at: now, finished_at: now, usage: Usage::default() },
+                figures: AttemptFigures {
+                    started_at: now,
+                    finished_at: now,
+                    usage: Usage::default(),
+                    ran: None,
+                },
                 result: (!failed).then(|| "{}".to_owned()),
                 error: failed.then(|| AttemptError {
                     code: "job_rejected".to_owned(),

@@ -199,6 +199,7 @@ impl Runner for Nothing {
             started_at: now,
             finished_at: now,
             usage: Usage::default(),
+            ran: None,
             result: Some("{}".to_owned()),
             error: None,
             log: Vec::new(),
