@@ -14,12 +14,12 @@ mod timetable;
 use crate::dispatch::Clock;
 use crate::store::{Store, StoreError};
 use crate::verbs::enqueue::NewTask;
-use crate::verbs::fire::{Done, Fire, Fired, Run, Seen};
+use crate::verbs::fire::{Done, Fire, Fired, Run};
 use crate::verbs::schedules::ScheduleRow;
 use jiff::tz::TimeZoneDatabase;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
-use mainworker_domain::schedule::{Definition, Overlap, Plan, ScheduleName, Standing, plan};
+use mainworker_domain::schedule::{Definition, Plan, ScheduleName, Standing, plan};
 use mainworker_domain::task_id::TaskId;
 use std::collections::HashMap;
 use std::future::Future;
@@ -281,17 +281,13 @@ impl<S: Store, H: ScheduleHost> Worker<S, H> {
             runs.push(Run { occurrence: Some(occurrence), task });
         }
         let fire = Fire {
-            schedule: row.id,
-            seen: Seen { revision: row.revision, evaluated_to: row.evaluated_to },
             runs,
             overlap: definition.overlap,
             dropped: dropped.count,
             evaluated_to,
             next_at,
             ended: ended.map(|ended| ended.as_str().to_owned()),
-            problem: None,
-            now,
-            by: None,
+            ..Fire::beside(row, now, None)
         };
         let written = fire.clone_without_runs();
         let Fired::Done(done) = self.store.fire(fire).await? else { return Ok(Next::Stale) };
@@ -313,19 +309,8 @@ impl<S: Store, H: ScheduleHost> Worker<S, H> {
         if !self.timetable.is_new_trouble(row, problem) {
             return Ok(Next::Later);
         }
-        let noted = Fire {
-            schedule: row.id,
-            seen: Seen { revision: row.revision, evaluated_to: row.evaluated_to },
-            runs: Vec::new(),
-            overlap: Overlap::default(),
-            dropped: 0,
-            evaluated_to: row.evaluated_to,
-            next_at: row.next_at,
-            ended: row.ended.clone(),
-            problem: Some(problem.to_owned()),
-            now: self.clock.now(),
-            by: None,
-        };
+        let told = Some(problem.to_owned());
+        let noted = Fire { problem: told, ..Fire::beside(row, self.clock.now(), None) };
         match self.store.fire(noted).await? {
             Fired::Stale => Ok(Next::Stale),
             Fired::Done(_) => {

@@ -123,6 +123,23 @@ impl RunFate {
 }
 
 impl Fire {
+    /// What moves nothing on of a schedule as it was seen, and brings about nothing yet.
+    pub fn beside(row: &ScheduleRow, now: Timestamp, by: Option<Actor>) -> Self {
+        Self {
+            schedule: row.id,
+            seen: Seen { revision: row.revision, evaluated_to: row.evaluated_to },
+            runs: Vec::new(),
+            overlap: Overlap::default(),
+            dropped: 0,
+            evaluated_to: row.evaluated_to,
+            next_at: row.next_at,
+            ended: row.ended.clone(),
+            problem: None,
+            now,
+            by,
+        }
+    }
+
     /// Whether it was asked on what is over.
     pub(crate) fn is_stale(&self, row: &ScheduleRow) -> bool {
         let another = row.revision != self.seen.revision;

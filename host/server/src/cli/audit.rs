@@ -1,6 +1,6 @@
 //! `mainworker audit`: who wanted what.
 
-use super::remote::{Moment, RemoteArgs, ago, host_now, json};
+use super::remote::{Moment, RemoteArgs, ago, json, now_for};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal;
@@ -48,8 +48,7 @@ pub struct AuditArgs {
 
 pub(super) fn audit(args: &AuditArgs) -> Result<ExitCode, Failure> {
     args.remote.ask(async |client| {
-        let takes_a_clock = [args.from, args.to].into_iter().flatten().any(Moment::is_away);
-        let now = if takes_a_clock { host_now(client).await } else { client.host_now() };
+        let now = now_for(client, [args.from, args.to].into_iter().flatten()).await;
         let moment = |moment: Option<Moment>| moment.map(|moment| moment.before(now).to_string());
         let query = AuditQuery {
             actor: args.actor.clone(),

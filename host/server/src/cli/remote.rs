@@ -172,6 +172,11 @@ pub(super) async fn host_now(client: &Client) -> Timestamp {
     client.host_now()
 }
 
+/// What time it is for these moments: by the host's clock, if any of them is said as a duration.
+pub(super) async fn now_for(client: &Client, moments: impl IntoIterator<Item = Moment>) -> Timestamp {
+    if moments.into_iter().any(Moment::is_away) { host_now(client).await } else { client.host_now() }
+}
+
 /// Prints an answer as JSON.
 pub(super) fn print_json(answer: &impl Serialize) -> Result<(), Failure> {
     terminal::print(&json(answer)?)

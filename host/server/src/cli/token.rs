@@ -1,6 +1,6 @@
 //! `mainworker token`: who may ask a host for something.
 
-use super::remote::{Moment, RemoteArgs, ahead, host_now, now, print_json};
+use super::remote::{Moment, RemoteArgs, ahead, now, now_for, print_json};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hints;
@@ -99,8 +99,7 @@ pub(super) fn token(command: &TokenCommand) -> Result<ExitCode, Failure> {
 
 fn create(args: &CreateArgs) -> Result<ExitCode, Failure> {
     let ask = async |client: &Client| {
-        let takes_a_clock = args.expires.is_some_and(Moment::is_away);
-        let now = if takes_a_clock { host_now(client).await } else { client.host_now() };
+        let now = now_for(client, args.expires).await;
         let request = TokenRequest {
             source: args.source.clone(),
             roles: args.roles.clone(),

@@ -8,8 +8,7 @@ use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::limits::OCCURRENCES_AT_ONCE_MAX;
 use mainworker_domain::schedule::{Definition, Overlap};
 use mainworker_queue::store::Store;
-use mainworker_queue::verbs::enqueue::NewTask;
-use mainworker_queue::verbs::fire::{Done, Fire, Fired, Run, RunFate, Seen};
+use mainworker_queue::verbs::fire::{Done, Fire, Fired, Run, RunFate};
 use mainworker_queue::verbs::schedules::{ScheduleRow, ScheduleView};
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
@@ -141,23 +140,10 @@ impl Host {
         overlap: Overlap,
         caller: &Caller,
     ) -> Result<Option<Done>, ScheduleRefused> {
-        let job = |task: &NewTask| task.job.clone();
-        let Some(job) = runs.iter().find_map(|run| run.task.as_ref().ok().map(|task| job(task))) else {
+        let Some(job) = runs.iter().find_map(|run| Some(run.task.as_ref().ok()?.job.clone())) else {
             return Err(ScheduleRefused::Host("runs without tasks were to be brought about"));
         };
-        let fire = Fire {
-            schedule: row.id,
-            seen: Seen { revision: row.revision, evaluated_to: row.evaluated_to },
-            runs,
-            overlap,
-            dropped: 0,
-            evaluated_to: row.evaluated_to,
-            next_at: row.next_at,
-            ended: row.ended.clone(),
-            problem: None,
-            now: self.now(),
-            by: Some(caller.actor.clone()),
-        };
+        let fire = Fire { runs, overlap, ..Fire::beside(row, self.now(), Some(caller.actor.clone())) };
         match self.store.fire(fire).await? {
             Fired::Stale => Ok(None),
             Fired::Done(done) => {

@@ -1,7 +1,7 @@
 //! Which tasks: the flags of `list`, and of `cancel` and `retry` for many.
 
-use super::host_now;
 use super::moment::{Moment, ago, milliseconds};
+use super::now_for;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use mainworker_client::Client;
@@ -56,8 +56,7 @@ fn outcomes() -> PossibleValuesParser {
 impl FilterArgs {
     /// What time it is for it: by the host's clock, if any of its times is said as a duration.
     pub(in crate::cli) async fn now(&self, client: &Client) -> Timestamp {
-        let takes_a_clock = [self.from, self.to].into_iter().flatten().any(Moment::is_away);
-        if takes_a_clock { host_now(client).await } else { client.host_now() }
+        now_for(client, [self.from, self.to].into_iter().flatten()).await
     }
 
     /// The filter as it goes over the wire.

@@ -1,7 +1,7 @@
 //! `mainworker schedule backfill`.
 
 use super::rejected;
-use crate::cli::remote::{Align, Column, Moment, RemoteArgs, Row, TaskTable, ago, host_now, print_json};
+use crate::cli::remote::{Align, Column, Moment, RemoteArgs, Row, TaskTable, ago, now_for, print_json};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal;
@@ -40,8 +40,7 @@ const COLUMNS: &[Column] = &[
 
 pub(super) fn backfill(args: &BackfillArgs) -> Result<ExitCode, Failure> {
     let answer = args.remote.ask(async |client| {
-        let takes_a_clock = args.from.is_away() || args.to.is_away();
-        let now = if takes_a_clock { host_now(client).await } else { client.host_now() };
+        let now = now_for(client, [args.from, args.to]).await;
         let request = BackfillRequest {
             from: args.from.before(now).to_string(),
             to: args.to.before(now).to_string(),
