@@ -12,9 +12,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("host/domain", &[]),
     ("host/queue", &["host/domain"]),
     ("host/sandbox", &["host/domain"]),
+    ("host/publishing", &["host/domain"]),
     // A typed payload names its job, so the company's types are known to whoever sends them.
     ("host/client", &["host/domain", "jobs-wasm/models"]),
-    ("host/server", &["host/client", "host/queue", "host/sandbox", "host/domain"]),
+    ("host/server", &["host/client", "host/publishing", "host/queue", "host/sandbox", "host/domain"]),
     ("guest-sdk/macros", &[]),
     ("guest-sdk", &["guest-sdk/macros"]),
     ("jobs-wasm/models", &[]),

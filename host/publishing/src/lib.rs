@@ -1,0 +1,9 @@
+//! What is published: modules in registries and directories, what is signed about them, and who is trusted to sign.
+//!
+//! A **publication** is content with digests: the module, its OCI manifest, and signed statements about both. The same
+//! bytes stand in a registry and in a directory ([`repository`]), so a release has one digest everywhere. Nothing that
+//! comes from there is believed before its signature and its digests were checked.
+//!
+//! This crate runs no module, knows no queue and no settings file, and asks no clock.
+
+pub mod repository;
