@@ -175,6 +175,11 @@ fn begins(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether every path that begins with `inner` begins with `outer` too.
+pub(crate) fn covers_prefix(outer: &str, inner: &str) -> bool {
+    begins(inner.strip_suffix('/').unwrap_or(inner), outer)
+}
+
 /// Rounds of percent-encoding that are looked through. A path that still changes then is no path that anybody means.
 const ENCODINGS_MAX: usize = 3;
 

@@ -13,6 +13,7 @@ pub mod access;
 pub mod address;
 pub mod admission;
 pub mod audit;
+pub mod capability;
 pub mod catalog;
 pub mod configuration;
 pub mod denial;

@@ -28,8 +28,18 @@ pub const SCHEMA_BYTES_MAX: u64 = 64 << 10;
 /// values, each of which could meet them all; without the bound a few kilobytes of nested references would cost more than
 /// the lifetime of the host.
 pub const SCHEMA_NODES_MAX: usize = 1_000;
+/// Steps of comparing two schemas of one job. Schemas of usual size take some thousands; choices within choices could take
+/// more than there is time, and what was not compared is told as a change.
+pub const SCHEMA_COMPARISON_STEPS_MAX: usize = 200_000;
+/// Levels of two schemas that are compared. Payloads are as deep as an envelope, so what is below hardly matters.
+pub const SCHEMA_COMPARISON_DEPTH_MAX: usize = JSON_DEPTH_MAX;
+/// Places of a schema that a change is told of. Whoever changed more reads the schemas.
+pub const SCHEMA_CHANGES_MAX: usize = 50;
 /// Entries of a list in a manifest (sources, mounts, origins, jobs). More is a generator gone wrong.
 pub const MANIFEST_ENTRIES_MAX: usize = 64;
+/// Destinations, each with one of its methods and one of its path prefixes, that the `http` grants of a manifest name in all.
+/// Each is a capability that somebody reads before it is approved; the largest job that is known has a dozen.
+pub const HTTP_CAPABILITIES_MAX: usize = 1_000;
 /// Keys under `[configuration]` of a manifest.
 pub const CONFIGURATION_KEYS_MAX: usize = 128;
 /// Bytes of one configuration value from a provider; as much as a whole envelope's configuration.

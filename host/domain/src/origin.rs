@@ -228,6 +228,18 @@ impl OriginPattern {
         }
     }
 
+    /// Whether it names every origin that `other` names.
+    pub fn covers(&self, other: &Self) -> bool {
+        if !other.below {
+            return self.matches(&other.origin);
+        }
+        let (one, two) = (&self.origin, &other.origin);
+        let (Host::Name(outer), Host::Name(inner)) = (&one.host, &two.host) else { return false };
+        self.below
+            && (one.scheme, one.port) == (two.scheme, two.port)
+            && (outer == inner || is_below(inner, outer))
+    }
+
     /// Whether there is an origin that both name.
     pub fn overlaps(&self, other: &Self) -> bool {
         if !other.below {
@@ -352,6 +364,32 @@ mod tests {
         assert!(OriginPattern::parse("https://a.*.com").is_err());
         assert!(OriginPattern::parse("https://a.com/path").is_err());
         assert_eq!(pattern.to_string(), "https://*.x.com");
+    }
+
+    #[test]
+    fn a_pattern_covers_what_names_no_other_origins() {
+        let covers = |one: &str, two: &str| {
+            OriginPattern::parse(one).unwrap().covers(&OriginPattern::parse(two).unwrap())
+        };
+        for (outer, inner) in [
+            ("https://a.x.com", "https://A.x.com:443"),
+            ("https://*.x.com", "https://a.b.x.com"),
+            ("https://*.x.com", "https://*.x.com"),
+            ("https://*.x.com", "https://*.a.x.com"),
+        ] {
+            assert!(covers(outer, inner), "{outer} {inner}");
+        }
+        for (outer, inner) in [
+            ("https://*.x.com", "https://x.com"),
+            ("https://*.a.x.com", "https://*.x.com"),
+            ("https://a.x.com", "https://*.x.com"),
+            ("https://a.x.com", "https://*.a.x.com"),
+            ("https://*.x.com", "http://a.x.com"),
+            ("https://*.x.com", "https://*.a.x.com:8443"),
+            ("https://*.x.com", "https://*.evilx.com"),
+        ] {
+            assert!(!covers(outer, inner), "{outer} {inner}");
+        }
     }
 
     #[test]

@@ -80,12 +80,7 @@ impl PayloadSchema {
             return Err(SchemaError::NotAnObject(type_name(schema)));
         }
         Walk { root: schema, nodes: 0, open: Vec::new() }.visit(schema)?;
-        let validator = jsonschema::options()
-            .with_draft(Draft::Draft202012)
-            .with_pattern_options(PatternOptions::regex())
-            .build(schema)
-            .map_err(|error| SchemaError::Invalid(error.to_string()))?;
-        Ok(Self { validator })
+        Ok(Self { validator: build(schema)? })
     }
 
     /// The first place where `payload` does not fit. Looks no further: a payload of its largest size can have a misfit at
@@ -93,6 +88,15 @@ impl PayloadSchema {
     pub fn misfit(&self, payload: &Value) -> Option<Misfit> {
         self.validator.validate(payload).err().map(|error| misfit(&error))
     }
+}
+
+/// Compiles what was checked, or is a part of it.
+pub(crate) fn build(schema: &Value) -> Result<Validator, SchemaError> {
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .with_pattern_options(PatternOptions::regex())
+        .build(schema)
+        .map_err(|error| SchemaError::Invalid(error.to_string()))
 }
 
 struct Walk<'a> {

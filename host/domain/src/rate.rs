@@ -61,6 +61,16 @@ impl RateLimit {
         self.tasks
     }
 
+    /// Whether, in no time however short or long, more tasks pass than `other` lets pass.
+    pub fn is_within(self, other: Self) -> bool {
+        self.tasks <= other.tasks && self.tasks * other.per_ms <= other.tasks * self.per_ms
+    }
+
+    /// As one word: `600/1m`.
+    pub fn as_word(self) -> String {
+        format!("{}/{}", self.tasks, format_ms(self.per_ms).replace(' ', ""))
+    }
+
     /// Parts of a task that a full bucket has.
     fn parts(self) -> u64 {
         self.tasks * self.per_ms

@@ -2,7 +2,7 @@
 
 use crate::configuration::From;
 use crate::job_name::JobName;
-use crate::limits::MANIFEST_ENTRIES_MAX;
+use crate::limits::{HTTP_CAPABILITIES_MAX, MANIFEST_ENTRIES_MAX};
 use crate::origin::OriginPattern;
 use crate::table::{Table, TableError, TableProblem, path_below};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Where in a request a secret may be put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// The value of a header.
     Header,
@@ -31,7 +31,7 @@ impl Place {
 }
 
 /// Where requests or a secret may go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Destination {
     /// What the manifest names itself.
     Origin(OriginPattern),
@@ -214,6 +214,12 @@ impl Grants {
         }
         for (path, value) in items(&table, "http")? {
             grants.http.push(read_http_grant(value, &path)?);
+        }
+        let in_all: usize =
+            grants.http.iter().map(|grant| grant.methods.len() * grant.paths.len().max(1)).sum();
+        if in_all > HTTP_CAPABILITIES_MAX {
+            let found = format!("{in_all} pairs of a method and a path prefix");
+            return Err(table.invalid("http", &found, format!("expected at most {HTTP_CAPABILITIES_MAX}")));
         }
         for (index, name) in entries(&table, "schedule")?.iter().enumerate() {
             grants.schedule.push(JobName::parse(name).map_err(|_| {

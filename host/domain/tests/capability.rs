@@ -1,0 +1,612 @@
+//! What a revision may do, and what a new one may do that an old one could not.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use mainworker_domain::capability::{Difference, capabilities};
+use mainworker_domain::catalog::ModuleDescription;
+use mainworker_domain::configuration::{Granted, GrantedValue};
+use mainworker_domain::egress::Egress;
+use mainworker_domain::limits::{LIMITS, LimitValues, Limits};
+use mainworker_domain::manifest::Manifest;
+use mainworker_domain::origin::{BaseUrl, OriginPattern};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// A job that asks for nothing but what `changes` has.
+fn job(changes: Value) -> ModuleDescription {
+    let mut manifest = json!({
+        "job": { "name": "sums", "version": "1.0.0", "summary": "Adds numbers" },
+        "schedulable-by": { "sources": ["api"] },
+    });
+    for (key, value) in changes.as_object().into_iter().flatten() {
+        manifest[key] = value.clone();
+    }
+    let manifest = Manifest::from_json(&manifest).unwrap();
+    ModuleDescription { manifest, payload_schema: None, result_schema: None }
+}
+
+fn names(description: &ModuleDescription) -> Vec<String> {
+    capabilities(description).iter().map(ToString::to_string).collect()
+}
+
+/// What is told, a line each with its sign.
+fn told(old: &ModuleDescription, new: &ModuleDescription) -> Vec<String> {
+    let difference = Difference::between(Some(old), new);
+    let widenings = difference.widenings.iter().map(|it| format!("+ {}: {}", it.name, it.about));
+    let narrowings = difference.narrowings.iter().map(|it| format!("- {}: {}", it.name, it.about));
+    let notes = difference.notes.iter().map(|it| format!("~ {}: {}", it.name, it.about));
+    widenings.chain(narrowings).chain(notes).collect()
+}
+
+fn widened(old: Value, new: Value) -> Vec<String> {
+    let difference = Difference::between(Some(&job(old)), &job(new));
+    difference.widenings.into_iter().map(|it| it.name).collect()
+}
+
+fn narrowed(old: Value, new: Value) -> Vec<String> {
+    let difference = Difference::between(Some(&job(old)), &job(new));
+    difference.narrowings.into_iter().map(|it| it.name).collect()
+}
+
+fn http(grants: Value) -> Value {
+    json!({
+        "grants": { "http": grants },
+        "configuration": { "k.url": { "from": "host" }, "l.url": { "from": "host" } },
+    })
+}
+
+#[test]
+fn all_that_a_manifest_asks_for_is_named() {
+    let manifest = Manifest::parse_toml(
+        r#"
+        [job]
+        name = "edge-logs"
+        version = "0.1.0"
+        summary = "Adds up the bytes served per account"
+        [schedulable-by]
+        sources = ["scheduler", "job:edge-logs", "dashboard"]
+        [configuration]
+        "accounts.url" = { required = true, from = "host" }
+        "accounts.token" = { from = "host", secret = true, only-to = ["config:accounts.url", "https://*.auth.example"], in = ["query", "header"] }
+        "login" = { secret = true, from = "envelope" }
+        [grants]
+        files = [
+            { mount = "edge-logs", access = "read" },
+            { mount = "reports", access = "read-write", optional = true },
+        ]
+        http = [
+            { to = "config:accounts.url", methods = ["GET"], paths = ["/streams/", "/streams/live"] },
+            { to = "https://hooks.example", methods = ["POST", "GET"], paths = ["/"], optional = true },
+        ]
+        schedule = ["send-email"]
+        [limits]
+        memory = "128MiB"
+        wall = "1h 30m"
+        cpu = "5s"
+        [retry]
+        max-attempts = 9
+        [run]
+        max-concurrency = 2
+        revision = "newest"
+        "#,
+    )
+    .unwrap();
+    let description = ModuleDescription { manifest, payload_schema: None, result_schema: None };
+    let lines: Vec<String> =
+        capabilities(&description).iter().map(|it| format!("{it}\n    {}", it.about())).collect();
+    assert_eq!(
+        lines.join("\n"),
+        r"source:dashboard
+    `dashboard` may ask for it
+source:job:edge-logs
+    the job `edge-logs` may ask for it
+source:scheduler
+    `scheduler` may ask for it
+configuration:accounts.token:host:only-to=config:accounts.url:in=header,query
+    sends what the host has for `accounts.token` to where `accounts.url` leads in header or query, unseen
+configuration:accounts.token:host:only-to=https://*.auth.example:in=header,query
+    sends what the host has for `accounts.token` to https://*.auth.example in header or query, unseen
+configuration:accounts.url:host:in-plain
+    sees what the host has for `accounts.url`, which is shown as it is
+configuration:login:envelope:masked
+    sees what the envelope has for `login`, masked wherever it is shown
+files:edge-logs:read
+    reads the mount `edge-logs`
+files:reports:read-write
+    reads and writes the mount `reports`, if the host gives it
+http:GET:config:accounts.url/streams
+    sends GET requests to where `accounts.url` leads, `/streams` and below
+http:GET:https://hooks.example
+    sends GET requests to https://hooks.example, any path, if the host gives it
+http:POST:https://hooks.example
+    sends POST requests to https://hooks.example, any path, if the host gives it
+schedule:send-email
+    asks for tasks of the job `send-email`
+limit:memory=128MiB
+    `memory` up to 128MiB
+limit:wall=1h30m
+    `wall` up to 1h 30m
+retry:max-attempts=9
+    up to 9 attempts at a task
+run:revision=newest
+    runs tasks that were accepted for former revisions"
+    );
+}
+
+#[test]
+fn names_have_no_spaces_whatever_a_manifest_says() {
+    let odd = job(json!({
+        "run": { "concurrency-key": "/a b\n%/ü~0", "rate-limit": { "tasks": 600, "per": "1h 30m" }, "max-concurrency": 3 },
+        "limits": { "wall": "1h 1m 1s" },
+    }));
+    let usual = job(json!({}));
+    let difference = Difference::between(Some(&odd), &usual);
+    let names: Vec<&str> = difference.widenings.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["run:max-concurrency=none", "run:concurrency-key=none", "run:rate-limit=none"]);
+    let names: Vec<&str> = difference.narrowings.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["limit:wall=1h1m1s"]);
+    let names: Vec<String> =
+        Difference::between(Some(&usual), &odd).narrowings.into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["run:max-concurrency=none", "run:concurrency-key=none", "run:rate-limit=none"]);
+    let faster = job(json!({ "run": { "concurrency-key": "/a b\n%/ü~0", "max-concurrency-per-key": 2,
+        "rate-limit": { "tasks": 700, "per": "1h 30m" }, "max-concurrency": 3 } }));
+    let names: Vec<String> =
+        Difference::between(Some(&odd), &faster).widenings.into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["run:concurrency-key=/a%20b%0A%25/%C3%BC~0:2", "run:rate-limit=700/1h30m"]);
+}
+
+#[test]
+fn a_first_revision_widens_by_all_it_may() {
+    let first =
+        job(json!({ "limits": { "memory": "1MiB", "http-calls": 500 }, "run": { "max-concurrency": 1 } }));
+    let difference = Difference::between(None, &first);
+    let lines: Vec<String> =
+        difference.widenings.iter().map(|it| format!("{}: {}", it.name, it.about)).collect();
+    assert_eq!(
+        lines,
+        [
+            "source:api: `api` may ask for it",
+            "limit:http-calls=500: `http-calls` up to 500, the default is 100"
+        ]
+    );
+    assert!(difference.narrowings.is_empty() && difference.notes.is_empty());
+}
+
+/// What each row allows, the row before does not.
+#[test]
+fn a_key_is_seen_and_shown_more_and_more() {
+    let rows = [
+        json!({ "secret": true, "from": "host", "only-to": ["https://a.x.com"], "in": ["header"] }),
+        json!({ "secret": true, "from": "host", "only-to": ["https://a.x.com"], "in": ["header", "body"] }),
+        json!({ "secret": true, "from": "host", "only-to": ["https://*.x.com"], "in": ["body", "header"] }),
+        json!({ "secret": true, "from": "host" }),
+        json!({ "from": "host" }),
+        json!({ "from": "either" }),
+    ];
+    let key = |row: &Value| json!({ "configuration": { "k": row } });
+    let names: Vec<Vec<String>> = rows.windows(2).map(|pair| widened(key(&pair[0]), key(&pair[1]))).collect();
+    assert_eq!(
+        names,
+        [
+            ["configuration:k:host:only-to=https://a.x.com:in=header,body"],
+            ["configuration:k:host:only-to=https://*.x.com:in=header,body"],
+            ["configuration:k:host:masked"],
+            ["configuration:k:host:in-plain"],
+            ["configuration:k:either:in-plain"],
+        ]
+    );
+    for pair in rows.windows(2) {
+        assert_eq!(widened(key(&pair[1]), key(&pair[0])), [""; 0], "{pair:?}");
+        assert_eq!(narrowed(key(&pair[0]), key(&pair[1])), [""; 0], "{pair:?}");
+    }
+}
+
+#[test]
+fn where_a_value_comes_from_is_a_power_of_its_own() {
+    let key = |from: &str| json!({ "configuration": { "k": { "from": from } } });
+    assert_eq!(widened(key("envelope"), key("host")), ["configuration:k:host:in-plain"]);
+    assert_eq!(widened(key("host"), key("envelope")), ["configuration:k:envelope:in-plain"]);
+    assert_eq!(widened(key("envelope"), key("either")), ["configuration:k:either:in-plain"]);
+    assert_eq!(widened(key("either"), key("host")), [""; 0]);
+    assert_eq!(narrowed(key("either"), key("envelope")), ["configuration:k:either:in-plain"]);
+}
+
+#[test]
+fn requests_are_covered_by_wider_grants() {
+    let grant =
+        |to: &str, methods: &[&str], paths: &[&str]| json!({ "to": to, "methods": methods, "paths": paths });
+    for (old, new, expected) in [
+        (grant("https://*.x.com", &["GET"], &[]), grant("https://a.x.com:443", &["GET"], &["/a"]), &[][..]),
+        (
+            grant("https://a.x.com", &["GET"], &["/a"]),
+            grant("https://a.x.com", &["GET"], &["/a/", "/a/b"]),
+            &[],
+        ),
+        (grant("https://a.x.com", &["GET"], &[]), grant("https://a.x.com", &["GET"], &["/"]), &[]),
+        (grant("config:k.url", &["GET", "PUT"], &[]), grant("config:k.url", &["PUT"], &["/a"]), &[]),
+        (
+            grant("https://a.x.com", &["GET"], &["/a"]),
+            grant("https://*.x.com", &["GET"], &["/a"]),
+            &["http:GET:https://*.x.com/a"],
+        ),
+        (
+            grant("https://*.x.com", &["GET"], &[]),
+            grant("https://x.com", &["GET"], &[]),
+            &["http:GET:https://x.com"],
+        ),
+        (
+            grant("https://a.x.com", &["GET"], &["/a"]),
+            grant("https://a.x.com", &["GET", "POST"], &["/a", "/ab"]),
+            &["http:GET:https://a.x.com/ab", "http:POST:https://a.x.com/a", "http:POST:https://a.x.com/ab"],
+        ),
+        (
+            grant("https://a.x.com", &["GET"], &["/a"]),
+            grant("https://a.x.com", &["GET"], &[]),
+            &["http:GET:https://a.x.com"],
+        ),
+        (
+            grant("https://*.x.com", &["GET"], &[]),
+            grant("http://a.x.com:8080", &["GET"], &[]),
+            &["http:GET:http://a.x.com:8080"],
+        ),
+        (
+            grant("config:k.url", &["GET"], &[]),
+            grant("config:l.url", &["GET"], &[]),
+            &["http:GET:config:l.url"],
+        ),
+        (
+            grant("https://*.x.com", &["GET"], &[]),
+            grant("config:k.url", &["GET"], &["/a"]),
+            &["http:GET:config:k.url/a"],
+        ),
+    ] {
+        assert_eq!(widened(http(json!([old])), http(json!([new]))), expected, "{old} {new}");
+    }
+}
+
+#[test]
+fn methods_and_paths_of_two_grants_do_not_mix() {
+    let old = json!([
+        { "to": "https://a.x.com", "methods": ["GET"], "paths": ["/a"] },
+        { "to": "https://a.x.com", "methods": ["POST"], "paths": ["/b"] },
+    ]);
+    let new = json!([{ "to": "https://a.x.com", "methods": ["GET", "POST"], "paths": ["/a", "/b"] }]);
+    assert_eq!(widened(http(old), http(new)), ["http:GET:https://a.x.com/b", "http:POST:https://a.x.com/a"]);
+}
+
+#[test]
+fn quantities_are_compared_with_what_is_so_when_nothing_is_said() {
+    let limits = |limits: Value| json!({ "limits": limits });
+    assert_eq!(widened(limits(json!({ "memory": "32MiB" })), json!({})), ["limit:memory=64MiB"]);
+    assert_eq!(widened(json!({}), limits(json!({ "memory": "64MiB" }))), [""; 0]);
+    assert_eq!(
+        told(&job(json!({})), &job(limits(json!({ "memory": "65MiB" })))),
+        ["+ limit:memory=65MiB: `memory` up to 65MiB, was 64MiB"]
+    );
+    assert_eq!(
+        told(&job(limits(json!({ "memory": "65MiB" }))), &job(json!({}))),
+        ["- limit:memory=65MiB: `memory` up to 65MiB, now 64MiB"]
+    );
+    // No more processor time than there is time.
+    assert_eq!(widened(limits(json!({ "wall": "5s" })), json!({})), ["limit:cpu=10s", "limit:wall=1m"]);
+    assert_eq!(widened(json!({}), json!({ "retry": { "max-attempts": 6 } })), ["retry:max-attempts=6"]);
+    assert_eq!(widened(json!({}), json!({ "run": { "max-concurrency": 900 } })), [""; 0]);
+    let run = |run: Value| json!({ "run": run });
+    assert_eq!(
+        widened(run(json!({ "max-concurrency": 2 })), run(json!({ "max-concurrency": 3 }))),
+        ["run:max-concurrency=3"]
+    );
+    assert_eq!(
+        widened(run(json!({ "concurrency-key": "/a" })), run(json!({ "concurrency-key": "/b" }))),
+        ["run:concurrency-key=/b:1"]
+    );
+    let rate = |tasks: u64, per: &str| run(json!({ "rate-limit": { "tasks": tasks, "per": per } }));
+    assert_eq!(widened(rate(10, "1m"), rate(5, "30s")), [""; 0]);
+    assert_eq!(widened(rate(10, "1m"), rate(10, "59s")), ["run:rate-limit=10/59s"]);
+    // As many in the long run, but all of them at once.
+    assert_eq!(widened(rate(10, "1m"), rate(600, "1h")), ["run:rate-limit=600/1h"]);
+    assert_eq!(widened(json!({}), run(json!({ "revision": "newest" }))), ["run:revision=newest"]);
+}
+
+#[test]
+fn what_is_no_power_is_told() {
+    let old = job(json!({
+        "grants": { "files": [{ "mount": "m", "access": "read", "optional": true }, { "mount": "n", "access": "read" }] },
+        "configuration": { "k": { "from": "envelope" }, "l": { "required": true } },
+        "retry": { "base": "10s" },
+    }));
+    let mut new = job(json!({
+        "job": { "name": "sums", "version": "0.9.0", "summary": "Adds \u{202e}more", "owner": "billing" },
+        "grants": { "files": [{ "mount": "m", "access": "read" }, { "mount": "n", "access": "read", "optional": true }] },
+        "configuration": { "k": { "from": "envelope", "required": true }, "l": {} },
+        "retry": { "base": "1ms" },
+    }));
+    new.result_schema = Some(json!({ "type": "object" }));
+    assert_eq!(
+        told(&old, &new),
+        [
+            "~ version: 1.0.0 → 0.9.0, which goes back",
+            "~ summary: Adds numbers → Adds \u{202e}more",
+            "~ owner: (none) → billing",
+            "~ files:m:read:required: a host that does not give it refuses to run the job",
+            "~ files:n:read:optional: a host that does not give it runs the job all the same",
+            "~ configuration:k:required: an envelope without it is rejected",
+            "~ configuration:l:optional: envelopes are taken without it",
+            "~ retry:base: 10s → 1ms",
+            "~ result-schema: there was none",
+        ]
+    );
+}
+
+#[test]
+fn what_is_approved_is_named_exactly() {
+    let old = job(json!({}));
+    let new = job(json!({ "grants": { "schedule": ["send-email", "send-invoice"] } }));
+    let difference = Difference::between(Some(&old), &new);
+    let unapproved = |allowed: &[&str]| {
+        let allowed: Vec<String> = allowed.iter().map(|&name| name.to_owned()).collect();
+        let names = difference.unapproved(&allowed).into_iter().map(|it| it.name.clone());
+        let wrong = difference.not_widenings(&allowed);
+        let wrong = wrong.iter().map(|it| (it.name.to_owned(), it.nearest.map(str::to_owned)));
+        (names.collect::<Vec<_>>(), wrong.collect::<Vec<_>>())
+    };
+    let (email, invoice) = ("schedule:send-email".to_owned(), "schedule:send-invoice".to_owned());
+    assert_eq!(unapproved(&[&email, &invoice]), (vec![], vec![]));
+    assert_eq!(unapproved(&[&invoice]), (vec![email.clone()], vec![]));
+    assert_eq!(
+        unapproved(&[&invoice, "schedule:send-emial", "schedule:*"]),
+        (
+            vec![email.clone()],
+            vec![("schedule:send-emial".to_owned(), Some(email)), ("schedule:*".to_owned(), None),]
+        )
+    );
+}
+
+#[test]
+fn more_requests_than_anybody_reads_are_no_manifest() {
+    let many: Vec<String> = (0..64).map(|number| format!("/{number}")).collect();
+    let methods: Vec<String> = ('A'..='P').map(String::from).collect();
+    let grants = |paths: &[String]| {
+        let manifest = json!({
+            "job": { "name": "sums", "version": "1.0.0", "summary": "Adds numbers" },
+            "schedulable-by": { "sources": ["api"] },
+            "grants": { "http": [{ "to": "https://a.x.com", "methods": methods, "paths": paths }] },
+        });
+        Manifest::from_json(&manifest)
+    };
+    assert!(grants(&many[..62]).is_ok());
+    assert_eq!(
+        grants(&many).unwrap_err().to_string(),
+        "`grants.http`: found `1024 pairs of a method and a path prefix`, expected at most 1000"
+    );
+}
+
+/// A part of a manifest that nothing else covers, and the name of what it allows.
+fn parts() -> Vec<(Value, &'static str)> {
+    vec![
+        (json!({ "source": "dashboard" }), "source:dashboard"),
+        (json!({ "source": "job:other" }), "source:job:other"),
+        (json!({ "key": ["a.plain", { "from": "host" }] }), "configuration:a.plain:host:in-plain"),
+        (json!({ "key": ["b", { "secret": true }] }), "configuration:b:either:masked"),
+        (
+            json!({ "key": ["c", { "secret": true, "from": "envelope", "only-to": ["https://c.example"], "in": ["body"] }] }),
+            "configuration:c:envelope:only-to=https://c.example:in=body",
+        ),
+        (json!({ "file": { "mount": "in", "access": "read" } }), "files:in:read"),
+        (json!({ "file": { "mount": "out", "access": "read-write" } }), "files:out:read-write"),
+        (
+            json!({ "http": { "to": "https://*.x.com", "methods": ["GET"], "paths": ["/a"] } }),
+            "http:GET:https://*.x.com/a",
+        ),
+        (json!({ "http": { "to": "https://x.com", "methods": ["GET"] } }), "http:GET:https://x.com"),
+        (json!({ "http": { "to": "https://*.x.com", "methods": ["POST"] } }), "http:POST:https://*.x.com"),
+        (json!({ "schedule": "send-email" }), "schedule:send-email"),
+        (json!({ "limit": ["memory", "128MiB"] }), "limit:memory=128MiB"),
+        (json!({ "limit": ["wall", "2h"] }), "limit:wall=2h"),
+        (json!({ "attempts": 100 }), "retry:max-attempts=100"),
+    ]
+}
+
+fn of_parts(chosen: &[bool]) -> (ModuleDescription, BTreeSet<String>) {
+    let mut manifest = json!({
+        "schedulable-by": { "sources": ["api"] }, "configuration": {}, "limits": {},
+        "grants": { "files": [], "http": [], "schedule": [] },
+    });
+    let mut names = BTreeSet::new();
+    let push = |list: &mut Value, value: &Value| list.as_array_mut().unwrap().push(value.clone());
+    for ((part, name), _) in parts().iter().zip(chosen).filter(|(_, chosen)| **chosen) {
+        names.insert((*name).to_owned());
+        let (kind, value) = part.as_object().unwrap().iter().next().unwrap();
+        match kind.as_str() {
+            "source" => push(&mut manifest["schedulable-by"]["sources"], value),
+            "key" => manifest["configuration"][value[0].as_str().unwrap()] = value[1].clone(),
+            "file" => push(&mut manifest["grants"]["files"], value),
+            "http" => push(&mut manifest["grants"]["http"], value),
+            "schedule" => push(&mut manifest["grants"]["schedule"], value),
+            "limit" => manifest["limits"][value[0].as_str().unwrap()] = value[1].clone(),
+            _ => manifest["retry"] = json!({ "max-attempts": value }),
+        }
+    }
+    (job(manifest), names)
+}
+
+fn http_grants() -> impl Strategy<Value = Value> {
+    let to = prop::sample::select(vec![
+        "https://a.x.com",
+        "https://*.x.com",
+        "https://b.a.x.com",
+        "https://*.a.x.com",
+        "https://x.com",
+        "http://a.x.com",
+        "https://a.x.com:8443",
+        "http://[::1]:8080",
+        "config:k.url",
+        "config:l.url",
+    ]);
+    let methods = prop::sample::subsequence(vec!["GET", "POST", "PUT"], 1..=2);
+    let paths = vec!["/", "//", "/a", "/a/", "/a//", "/ab", "/a/b", "/a/b/c", "/b"];
+    let paths = prop::sample::subsequence(paths, 0..=3);
+    let grant = (to, methods, paths, any::<bool>()).prop_map(|(to, methods, paths, optional)| {
+        json!({ "to": to, "methods": methods, "paths": paths, "optional": optional })
+    });
+    prop::collection::vec(grant, 0..4).prop_map(Value::from)
+}
+
+/// Requests of every kind that the grants tell apart; `zz` is a name that no grant has.
+fn requests() -> Vec<(&'static str, String, &'static str)> {
+    let origins = [
+        "https://a.x.com",
+        "https://b.a.x.com",
+        "https://zz.a.x.com",
+        "https://zz.x.com",
+        "https://zz.b.a.x.com",
+        "https://x.com",
+        "http://a.x.com",
+        "https://a.x.com:8443",
+        "http://[::1]:8080",
+        "https://k.example",
+        "https://l.example",
+    ];
+    let paths = [
+        "/", "//", "/a", "/a/", "/a//", "/a/b", "/a/b/", "/a/b/c", "/a/b/c/d", "/ab", "/b", "/b/a", "/z",
+        "/a/../b",
+    ];
+    let mut requests = Vec::new();
+    for method in ["GET", "POST", "PUT"] {
+        for origin in origins {
+            requests.extend(paths.map(|path| (method, origin.to_owned(), path)));
+        }
+    }
+    requests
+}
+
+/// The rules of an attempt, on a host that allows everything that is asked for here.
+fn egress(grants: &Value, k: &str, l: &str) -> Egress {
+    let value = |url: &str| GrantedValue { value: url.into(), secret: false, placeholder: false };
+    let granted: Granted = [("k.url".to_owned(), value(k)), ("l.url".to_owned(), value(l))].into();
+    let everything = requests().into_iter().map(|(_, origin, _)| OriginPattern::parse(&origin).unwrap());
+    let wide = ["https://*.x.com", "https://*.a.x.com"].map(|pattern| OriginPattern::parse(pattern).unwrap());
+    let allow: Vec<OriginPattern> = everything.chain(wide).collect();
+    Egress::resolve(&job(http(grants.clone())).manifest, Some(&granted), &allow).unwrap()
+}
+
+/// Requests that `new` allows and `old` denies.
+fn newly_allowed(old: &Egress, new: &Egress) -> Vec<(&'static str, String, &'static str)> {
+    let allows = |egress: &Egress, method: &str, origin: &str, path: &str| {
+        egress.check(method, &BaseUrl::parse(origin).unwrap().origin, path).is_ok()
+    };
+    let mut requests = requests();
+    requests.retain(|(method, origin, path)| {
+        allows(new, method, origin, path) && !allows(old, method, origin, path)
+    });
+    requests
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    /// The rule that is asked when a job sends a request is the measure.
+    #[test]
+    fn a_request_that_only_the_new_one_may_send_is_a_widening(
+        old in http_grants(),
+        new in http_grants(),
+        k in prop::sample::select(vec!["https://a.x.com", "https://a.x.com/a", "https://zz.x.com/a/b/", "https://k.example/"]),
+        l in prop::sample::select(vec!["https://a.x.com/a", "https://l.example"]),
+    ) {
+        let difference = Difference::between(Some(&job(http(old.clone()))), &job(http(new.clone())));
+        for (method, origin, path) in newly_allowed(&egress(&old, k, l), &egress(&new, k, l)) {
+            let of_method = format!("http:{method}:");
+            prop_assert!(
+                difference.widenings.iter().any(|widening| widening.name.starts_with(&of_method)),
+                "{} {}{} is not told of {:?}", method, origin, path, difference
+            );
+        }
+    }
+
+    /// And none is told of which nothing comes.
+    #[test]
+    fn each_widening_by_requests_allows_one_that_was_denied(old in http_grants(), new in http_grants()) {
+        let difference = Difference::between(Some(&job(http(old.clone()))), &job(http(new.clone())));
+        let (k, l) = ("https://k.example", "https://l.example");
+        let allowed = newly_allowed(&egress(&old, k, l), &egress(&new, k, l));
+        for widening in &difference.widenings {
+            let method = widening.name.split(':').nth(1).unwrap();
+            prop_assert!(allowed.iter().any(|(allowed, ..)| *allowed == method), "{} of {:?}", widening.name, allowed);
+            // On its own it is one as well: none hides behind another.
+            let rest = widening.name.split_once(':').unwrap().1.split_once(':').unwrap().1;
+            let is_key = rest.starts_with("config:");
+            let slash = if is_key { rest.find('/') } else { rest[8..].find('/').map(|at| at + 8) };
+            let (to, path) = rest.split_at(slash.unwrap_or(rest.len()));
+            let paths: Vec<&str> = if path.is_empty() { vec![] } else { vec![path] };
+            let alone = json!([{ "to": to, "methods": [method], "paths": paths, "optional": true }]);
+            prop_assert!(
+                !newly_allowed(&egress(&old, k, l), &egress(&alone, k, l)).is_empty(),
+                "{} of {} and {}", widening.name, old, new
+            );
+        }
+    }
+
+    #[test]
+    fn widenings_are_what_was_added_and_narrowings_what_went(
+        old in prop::collection::vec(any::<bool>(), parts().len()),
+        new in prop::collection::vec(any::<bool>(), parts().len()),
+    ) {
+        let ((old, old_names), (new, new_names)) = (of_parts(&old), of_parts(&new));
+        let difference = Difference::between(Some(&old), &new);
+        let widenings: BTreeSet<String> = difference.widenings.iter().map(|it| it.name.clone()).collect();
+        let narrowings: BTreeSet<String> = difference.narrowings.iter().map(|it| it.name.clone()).collect();
+        prop_assert_eq!(widenings, new_names.difference(&old_names).cloned().collect());
+        prop_assert_eq!(narrowings, old_names.difference(&new_names).cloned().collect());
+        prop_assert!(Difference::between(Some(&new), &new).is_empty());
+        // A first revision widens by all it may, and all it may is what it was given.
+        let first = Difference::between(None, &new);
+        let first: Vec<String> = first.widenings.into_iter().map(|it| it.name).collect();
+        prop_assert_eq!(&first, &names(&new));
+        prop_assert_eq!(first.into_iter().filter(|name| name != "source:api").collect::<BTreeSet<_>>(), new_names);
+    }
+
+    /// What a host with any ceilings gives is the measure.
+    #[test]
+    fn a_limit_that_is_higher_anywhere_is_a_widening(
+        old in limits(), new in limits(), ceilings in limits(),
+    ) {
+        let read = |limits: &Value| LimitValues::read(limits, "limits", true);
+        let ceilings = LimitValues::read(&ceilings, "limits", false).unwrap();
+        if let (Ok(old_values), Ok(new_values)) = (read(&old), read(&new)) {
+            let told = widened(json!({ "limits": old }), json!({ "limits": new }));
+            if let (Ok(before), Ok(after)) =
+                (Limits::effective(&old_values, &ceilings), Limits::effective(&new_values, &ceilings))
+            {
+                for spec in LIMITS {
+                    let is_told = told.iter().any(|name| name.starts_with(&format!("limit:{}=", spec.key)));
+                    prop_assert!(
+                        after.get(spec.limit) <= before.get(spec.limit) || is_told,
+                        "{} is not told of {:?}", spec.key, told
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn limits() -> impl Strategy<Value = Value> {
+    let seconds = || prop::option::of(prop::sample::select(vec![1, 5, 10, 20, 60, 90, 3_600]));
+    (seconds(), seconds(), prop::option::of(1..200u64), prop::option::of(1..200u64)).prop_map(
+        |(wall, cpu, memory, calls)| {
+            let mut limits = json!({});
+            for (key, seconds) in [("wall", wall), ("cpu", cpu)] {
+                if let Some(seconds) = seconds {
+                    limits[key] = json!(format!("{seconds}s"));
+                }
+            }
+            if let Some(memory) = memory {
+                limits["memory"] = json!(format!("{memory}MiB"));
+            }
+            if let Some(calls) = calls {
+                limits["http-calls"] = json!(calls);
+            }
+            limits
+        },
+    )
+}
