@@ -86,6 +86,12 @@ actions! {
     ScheduleTriggered "schedule-triggered",
     /// A schedule was run for times that are over.
     ScheduleBackfilled "schedule-backfilled",
+    /// A revision of a job was made current, or what is known of the one that is was replaced.
+    JobDeployed "job-deployed",
+    /// A revision of a job that had been current was made current again.
+    JobRolledBack "job-rolled-back",
+    /// A job has no current revision any more.
+    JobUndeployed "job-undeployed",
 }
 
 impl Action {

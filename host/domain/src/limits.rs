@@ -134,6 +134,9 @@ pub const LOSSES_UNTIL_ALONE: u32 = 2;
 pub const MODULE_UNAVAILABLE_MAX: u32 = 20;
 /// Schedules of one host. Each is asked for its next run whenever one of them is due; more is a generator gone wrong.
 pub const SCHEDULES_MAX: usize = 1_000;
+/// Entries of what was deployed of one job, the newest. All of them are one answer, and more than anybody reads; the audit
+/// goes further back.
+pub const DEPLOYMENT_HISTORY_MAX: usize = 200;
 
 /// Bytes of a file of schedules. A thousand of them with a kilobyte each.
 pub const SCHEDULE_FILE_BYTES_MAX: u64 = 1 << 20;
