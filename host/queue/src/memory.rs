@@ -6,6 +6,7 @@
 
 mod audit;
 mod begin;
+mod deployments;
 mod end;
 mod intake;
 mod operate;
@@ -20,6 +21,10 @@ use crate::store::{Store, StoreError};
 use crate::verbs::audit::{AuditPage, PruneAudit, ReadAudit};
 use crate::verbs::cancel::{Cancel, CancelledTask};
 use crate::verbs::claim::{Claim, Claimed};
+use crate::verbs::deployments::{
+    CollectRevisions, Collected, Deploy, Deployed, Deployment, JobRevisions, RevisionRow, Rollback,
+    RolledBack, Undeploy, Undeployed,
+};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use crate::verbs::expire::{Expire, Expired};
 use crate::verbs::extend::{Extend, Extended};
@@ -38,6 +43,7 @@ use crate::verbs::schedules::{
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
 use crate::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use rows::Rows;
@@ -174,5 +180,33 @@ impl Store for MemoryStore {
 
     async fn fire(&self, fire: Fire) -> Result<Fired, StoreError> {
         Ok(self.lock().fire(&fire))
+    }
+
+    async fn deploy(&self, deploy: Deploy) -> Result<Deployed, StoreError> {
+        Ok(self.lock().deploy(&deploy))
+    }
+
+    async fn rollback(&self, rollback: Rollback) -> Result<RolledBack, StoreError> {
+        Ok(self.lock().rollback(&rollback))
+    }
+
+    async fn undeploy(&self, undeploy: Undeploy) -> Result<Undeployed, StoreError> {
+        Ok(self.lock().undeploy(&undeploy))
+    }
+
+    async fn deployments(&self) -> Result<Vec<Deployment>, StoreError> {
+        Ok(self.lock().deployments())
+    }
+
+    async fn kept_revisions(&self) -> Result<Vec<RevisionRow>, StoreError> {
+        Ok(self.lock().kept_revisions())
+    }
+
+    async fn revisions(&self, job: JobName) -> Result<JobRevisions, StoreError> {
+        Ok(self.lock().revisions(&job))
+    }
+
+    async fn collect_revisions(&self, collect: CollectRevisions) -> Result<Collected, StoreError> {
+        Ok(self.lock().collect_revisions(&collect))
     }
 }

@@ -11,6 +11,7 @@ mod audit;
 mod begin;
 mod change;
 mod checkpoint;
+mod deployments;
 mod end;
 mod failure;
 mod fire;
@@ -41,6 +42,10 @@ use crate::store::{Store, StoreError};
 use crate::verbs::audit::{AuditPage, PruneAudit, ReadAudit};
 use crate::verbs::cancel::{Cancel, CancelledTask};
 use crate::verbs::claim::{Claim, Claimed};
+use crate::verbs::deployments::{
+    CollectRevisions, Collected, Deploy, Deployed, Deployment, JobRevisions, RevisionRow, Rollback,
+    RolledBack, Undeploy, Undeployed,
+};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use crate::verbs::expire::{Expire, Expired};
 use crate::verbs::extend::{Extend, Extended};
@@ -61,6 +66,7 @@ use crate::verbs::task::TaskView;
 use crate::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
 use known::Known;
 use lock::FolderLock;
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
@@ -281,5 +287,37 @@ impl Store for SqliteStore {
 
     async fn fire(&self, fire: Fire) -> Result<Fired, StoreError> {
         self.writer.ask("run a schedule", fire.runs.len(), fire, |writing, fire| writing.fire(fire)).await
+    }
+
+    async fn deploy(&self, deploy: Deploy) -> Result<Deployed, StoreError> {
+        self.writer.ask("deploy a revision", 1, deploy, |writing, deploy| writing.deploy(deploy)).await
+    }
+
+    async fn rollback(&self, rollback: Rollback) -> Result<RolledBack, StoreError> {
+        self.writer.ask("roll a job back", 1, rollback, |writing, rollback| writing.rollback(rollback)).await
+    }
+
+    async fn undeploy(&self, undeploy: Undeploy) -> Result<Undeployed, StoreError> {
+        self.writer.ask("undeploy a job", 1, undeploy, |writing, undeploy| writing.undeploy(undeploy)).await
+    }
+
+    async fn deployments(&self) -> Result<Vec<Deployment>, StoreError> {
+        self.readers.ask("read the deployments", deployments::deployments).await
+    }
+
+    async fn kept_revisions(&self) -> Result<Vec<RevisionRow>, StoreError> {
+        self.readers.ask("read the revisions", deployments::kept_revisions).await
+    }
+
+    async fn revisions(&self, job: JobName) -> Result<JobRevisions, StoreError> {
+        self.readers.ask("read a job's revisions", move |session| deployments::revisions(session, &job)).await
+    }
+
+    async fn collect_revisions(&self, collect: CollectRevisions) -> Result<Collected, StoreError> {
+        self.writer
+            .ask("forget revisions", collect.revisions_max, collect, |writing, collect| {
+                writing.collect_revisions(collect)
+            })
+            .await
     }
 }

@@ -6,6 +6,10 @@
 use crate::verbs::audit::{AuditPage, PruneAudit, ReadAudit};
 use crate::verbs::cancel::{Cancel, CancelledTask};
 use crate::verbs::claim::{Claim, Claimed};
+use crate::verbs::deployments::{
+    CollectRevisions, Collected, Deploy, Deployed, Deployment, JobRevisions, RevisionRow, Rollback,
+    RolledBack, Undeploy, Undeployed,
+};
 use crate::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use crate::verbs::expire::{Expire, Expired};
 use crate::verbs::extend::{Extend, Extended};
@@ -24,6 +28,7 @@ use crate::verbs::schedules::{
 use crate::verbs::settle::{Settle, Settled};
 use crate::verbs::task::TaskView;
 use crate::verbs::tokens::{AddToken, AddTokenError, RevokeToken, Revoked, TokenRow, TouchTokens};
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use std::future::Future;
@@ -118,6 +123,30 @@ pub trait Store: Send + Sync + 'static {
 
     /// Brings about runs of a schedule.
     fn fire(&self, fire: Fire) -> impl Future<Output = Result<Fired, StoreError>> + Send;
+
+    /// Makes a revision of a job current.
+    fn deploy(&self, deploy: Deploy) -> impl Future<Output = Result<Deployed, StoreError>> + Send;
+
+    /// Makes a revision of a job current that was before.
+    fn rollback(&self, rollback: Rollback) -> impl Future<Output = Result<RolledBack, StoreError>> + Send;
+
+    /// Takes it back that a revision of a job is current.
+    fn undeploy(&self, undeploy: Undeploy) -> impl Future<Output = Result<Undeployed, StoreError>> + Send;
+
+    /// Every revision that is current, by job.
+    fn deployments(&self) -> impl Future<Output = Result<Vec<Deployment>, StoreError>> + Send;
+
+    /// Every revision that is kept, of all jobs, current or not: by job, the one that became current last first.
+    fn kept_revisions(&self) -> impl Future<Output = Result<Vec<RevisionRow>, StoreError>> + Send;
+
+    /// The revisions of a job, and what was done with them. Nothing of either if none was ever deployed.
+    fn revisions(&self, job: JobName) -> impl Future<Output = Result<JobRevisions, StoreError>> + Send;
+
+    /// Forgets revisions that nobody needs.
+    fn collect_revisions(
+        &self,
+        collect: CollectRevisions,
+    ) -> impl Future<Output = Result<Collected, StoreError>> + Send;
 }
 
 /// Why a store could not do what it was asked. Nothing of that request happened, unless it says otherwise.

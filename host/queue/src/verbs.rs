@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod cancel;
 pub mod claim;
+pub mod deployments;
 pub mod enqueue;
 pub mod expire;
 pub mod extend;

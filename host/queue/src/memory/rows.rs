@@ -1,12 +1,14 @@
 //! The rows of tasks and of jobs, and the one way in which a task's row changes its state.
 
 use crate::attempt::{Held, Lease};
+use crate::verbs::deployments::{Current, HistoryEntry, RevisionRow};
 use crate::verbs::enqueue::{Idempotency, NewTask};
 use crate::verbs::log::LogPlace;
 use crate::verbs::schedules::{OccurrenceFate, ScheduleId, ScheduleRow};
 use crate::verbs::task::AttemptView;
 use crate::verbs::tokens::TokenRow;
-use mainworker_domain::audit::AuditEntry;
+use mainworker_domain::audit::{Actor, AuditEntry};
+use mainworker_domain::digest::Digest;
 use mainworker_domain::event::{LogLine, Progress};
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{State, Task, Timestamp, Transition};
@@ -21,7 +23,7 @@ pub(super) struct Rows {
     pub(super) tasks: BTreeMap<u64, TaskRow>,
     /// The place of the task that was accepted last.
     pub(super) last_place: u64,
-    /// All that ever had a task or were paused.
+    /// All that ever had a task, were paused or were deployed.
     pub(super) jobs: BTreeMap<JobName, JobRow>,
     /// Whether no attempt at all may begin.
     pub(super) paused: bool,
@@ -36,6 +38,31 @@ pub(super) struct Rows {
     pub(super) last_schedule: u64,
     /// What was decided about, with the task.
     pub(super) occurrences: BTreeMap<(ScheduleId, Timestamp), (OccurrenceFate, Option<TaskId>)>,
+    /// The revisions that are kept.
+    pub(super) revisions: BTreeMap<(JobName, Digest), KeptRevision>,
+    /// Which of them are current.
+    pub(super) deployments: BTreeMap<JobName, DeploymentRow>,
+    /// What was done, by numbers, which begin at 1 and are never used again.
+    pub(super) history: BTreeMap<u64, (JobName, HistoryEntry)>,
+    /// The number of what was done last.
+    pub(super) last_change: u64,
+}
+
+/// A revision that is kept.
+#[derive(Clone, Debug)]
+pub(super) struct KeptRevision {
+    /// But for its tasks, which are counted when somebody asks.
+    pub(super) row: RevisionRow,
+    /// The number of the change that made it current last.
+    pub(super) change: u64,
+}
+
+/// Which revision of a job is current.
+#[derive(Clone, Debug)]
+pub(super) struct DeploymentRow {
+    pub(super) current: Current,
+    pub(super) since: Timestamp,
+    pub(super) by: Actor,
 }
 
 /// Which schedule a task is of.

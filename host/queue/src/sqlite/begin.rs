@@ -189,7 +189,7 @@ impl Writing<'_, '_> {
                 host,
             ],
         )?;
-        self.known.count(row.job, Some(State::Queued), Some(State::Running))?;
+        self.known.count(row.job, row.revision, Some(State::Queued), Some(State::Running))?;
         let running = Running {
             place: row.place,
             attempt: held.attempt,

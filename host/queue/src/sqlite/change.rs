@@ -58,7 +58,7 @@ impl Writing<'_, '_> {
         if after.state == State::Queued {
             self.enter(row.place, row.job, &after, now)?;
         }
-        self.known.count(row.job, Some(row.life.state), Some(after.state))?;
+        self.known.count(row.job, row.revision, Some(row.life.state), Some(after.state))?;
         Ok(after)
     }
 

@@ -276,7 +276,7 @@ impl Writing<'_, '_> {
         }
         self.enter(place, job, life, now)?;
         self.known.set_concurrency_max(job, task.concurrency_max)?;
-        self.known.count(job, None, Some(life.state))
+        self.known.count(job, revision, None, Some(life.state))
     }
 
     /// Adds the rows by which a task is found that few tasks have.

@@ -1,4 +1,4 @@
-//! What the writer knows by heart: jobs with their counts, names with their numbers, and the attempts that run.
+//! What the writer knows by heart: jobs with their counts, how many tasks which revision has, names with their numbers, and the attempts that run.
 //!
 //! Nobody else writes to the database, so this is what its rows say; it is changed together with them, in the same
 //! transaction. When a transaction is rolled back, it is read anew.
@@ -17,7 +17,8 @@ use mainworker_domain::lifecycle::{State, Task, Timestamp};
 use mainworker_domain::task_id::TaskId;
 use rusqlite::types::FromSql;
 use rusqlite::{Error, params};
-use std::collections::{BTreeMap, HashMap};
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 /// See the [module](self).
@@ -37,6 +38,22 @@ pub(super) struct Known {
     store: Store,
     /// Tasks that are queued or running.
     pub(super) open: u64,
+    /// Tasks by job and by the revision that they were accepted with.
+    uses: HashMap<Use, Uses>,
+    /// Those of them that are to be written.
+    changed_uses: BTreeSet<Use>,
+}
+
+/// A job and a revision.
+type Use = (i64, i64);
+
+/// Tasks of a job that were accepted with one revision.
+#[derive(Clone, Copy, Debug, Default)]
+struct Uses {
+    /// Queued or running.
+    open: i64,
+    /// All.
+    kept: i64,
 }
 
 /// The one row of `store`.
@@ -101,15 +118,17 @@ impl<N: Clone + Eq + Hash> Names<N> {
         self.names.insert(id, name);
     }
 
+    pub(super) fn id<Q>(&self, name: &Q) -> Option<i64>
+    where
+        N: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        self.ids.get(name).copied()
+    }
+
     /// The name of a number that stands in a row.
     pub(super) fn name(&self, id: i64) -> Result<&N, Failure> {
         self.names.get(&id).ok_or_else(|| Failure::Damaged(format!("a row names {id}, which has no name")))
-    }
-}
-
-impl Names<String> {
-    pub(super) fn id(&self, name: &str) -> Option<i64> {
-        self.ids.get(name).copied()
     }
 }
 
@@ -157,6 +176,14 @@ impl Known {
             unblocked: Vec::new(),
             store,
             open: u64::try_from(open).unwrap_or(0),
+            uses: session
+                .all(sql::REVISION_USES, [], |row| {
+                    let uses = Uses { open: row.get(2)?, kept: row.get(3)? };
+                    Ok(((row.get(0)?, row.get(1)?), uses))
+                })?
+                .into_iter()
+                .collect(),
+            changed_uses: BTreeSet::new(),
         };
         known.load_running(session)?;
         Ok(known)
@@ -276,6 +303,14 @@ impl Known {
             )?;
             job.changed = false;
         }
+        while let Some((job, revision)) = self.changed_uses.pop_first() {
+            match self.uses.get(&(job, revision)) {
+                Some(Uses { open, kept }) => {
+                    session.execute(sql::WRITE_REVISION_USE, params![job, revision, open, kept])?
+                }
+                None => session.execute(sql::REMOVE_REVISION_USE, params![job, revision])?,
+            };
+        }
         Ok(())
     }
 
@@ -352,8 +387,14 @@ impl Known {
         Ok(job)
     }
 
-    /// Counts a task of `job` that came, went on or was deleted.
-    pub(super) fn count(&mut self, job: i64, from: Option<State>, to: Option<State>) -> Result<(), Failure> {
+    /// Counts a task of `job` that was accepted with `revision` and came, went on or was deleted.
+    pub(super) fn count(
+        &mut self,
+        job: i64,
+        revision: i64,
+        from: Option<State>,
+        to: Option<State>,
+    ) -> Result<(), Failure> {
         let counts = &mut self.job_mut(job)?.counts;
         if let Some(from) = from {
             counts[state_index(from)] -= 1;
@@ -364,7 +405,22 @@ impl Known {
         let was_open = from.is_some_and(|state| !state.is_terminal());
         let is_open = to.is_some_and(|state| !state.is_terminal());
         self.open = (self.open + u64::from(is_open)).saturating_sub(u64::from(was_open));
+        if was_open != is_open || from.is_some() != to.is_some() {
+            let key = (job, revision);
+            let uses = self.uses.entry(key).or_default();
+            uses.open += i64::from(is_open) - i64::from(was_open);
+            uses.kept += i64::from(to.is_some()) - i64::from(from.is_some());
+            if uses.kept <= 0 {
+                self.uses.remove(&key);
+            }
+            self.changed_uses.insert(key);
+        }
         Ok(())
+    }
+
+    /// How many tasks of a job that are kept were accepted with a revision.
+    pub(super) fn tasks_of(&self, job: i64, revision: i64) -> u64 {
+        self.uses.get(&(job, revision)).map_or(0, |uses| u64::try_from(uses.kept).unwrap_or(0))
     }
 
     pub(super) fn set_concurrency_max(&mut self, job: i64, concurrency_max: u32) -> Result<(), Failure> {

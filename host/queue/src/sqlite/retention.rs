@@ -8,6 +8,7 @@ use super::sql::{self, Sql};
 use crate::verbs::prune::{Prune, Pruned, RUN_TASKS_MAX};
 use mainworker_domain::lifecycle::{State, Timestamp};
 use rusqlite::{Row, params};
+use std::collections::HashMap;
 
 /// Pages that are free before any are given back to the file system: below that they are soon used again.
 const FREE_PAGES_MIN: u64 = 1_024;
@@ -78,7 +79,7 @@ impl Writing<'_, '_> {
     fn delete(&mut self, run: &mut Vec<Candidate>) -> Result<u64, Failure> {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(0) };
         let places = [first.place, last.place];
-        self.remove_names(run, places)?;
+        let revisions = self.remove_names(run, places)?;
         for sql in [
             sql::DELETE_LOGS,
             sql::DELETE_CONFIGURATIONS,
@@ -97,31 +98,34 @@ impl Writing<'_, '_> {
             if let code @ 2.. = candidate.outcome {
                 self.session.execute(sql::REMOVE_OUTCOME, params![code, candidate.place])?;
             }
-            self.known.count(candidate.job, Some(candidate.state), None)?;
+            let missing =
+                || Failure::Damaged(format!("the task at place {} has no content", candidate.place));
+            let revision = revisions.get(&candidate.place).ok_or_else(missing)?;
+            self.known.count(candidate.job, *revision, Some(candidate.state), None)?;
         }
         let tasks = run.len();
         run.clear();
         Ok(u64::try_from(tasks).unwrap_or(u64::MAX))
     }
 
-    /// Deletes the rows by which tasks are found that few tasks have.
-    fn remove_names(&self, run: &[Candidate], places: [i64; 2]) -> Result<(), Failure> {
-        let remove = |row: &Row<'_>| -> Result<(), Failure> {
+    /// Deletes the rows by which tasks are found that few tasks have; answers the revision of each place.
+    fn remove_names(&self, run: &[Candidate], places: [i64; 2]) -> Result<HashMap<i64, i64>, Failure> {
+        let remove = |row: &Row<'_>| -> Result<(i64, i64), Failure> {
             let place: i64 = row.get(0)?;
-            if let Some(label) = row.get::<_, Option<String>>(1)? {
+            if let Some(label) = row.get::<_, Option<String>>(2)? {
                 self.session.execute(sql::DELETE_LABEL, params![label, place])?;
             }
-            for tag in read_tags(row.get_ref(2)?.as_str_or_null().map_err(rusqlite::Error::from)?)? {
+            for tag in read_tags(row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)?)? {
                 self.session.execute(sql::DELETE_TAG, params![tag, place])?;
             }
             let source =
                 run.iter().find(|candidate| candidate.place == place).map(|candidate| candidate.source);
-            if let Some(key) = row.get::<_, Option<String>>(3)? {
+            if let Some(key) = row.get::<_, Option<String>>(4)? {
                 self.session.execute(sql::DELETE_IDEMPOTENCY_KEY, params![source, key])?;
             }
-            Ok(())
+            Ok((place, row.get(1)?))
         };
-        self.session.all(sql::NAMES, places, remove).map(drop)
+        Ok(self.session.all(sql::CONTENTS, places, remove)?.into_iter().collect())
     }
 
     fn give_back_pages(&self) -> Result<(), Failure> {

@@ -78,6 +78,24 @@ macro_rules! schedule {
     };
 }
 
+/// The columns of a [`RevisionRow`](crate::verbs::deployments::RevisionRow).
+macro_rules! deployed {
+    ($also:literal, $from:literal, $rest:literal) => {
+        concat!(
+            "SELECT job.name, revision.sha256, deployed.oci_manifest, deployed.version, deployed.git_commit, deployed.builder, \
+             deployed.key_id, deployed.key_fingerprint, deployed.taken_from, deployed.first_deployed_at, \
+             deployed.last_deployed_at, actor.name, deployed.superseded_at, ifnull(revision_use.open, 0)",
+            $also,
+            " FROM ",
+            $from,
+            " CROSS JOIN job ON job.id = deployed.job CROSS JOIN revision ON revision.id = deployed.revision \
+             CROSS JOIN actor ON actor.id = deployed.deployed_by LEFT JOIN revision_use \
+             ON revision_use.job = deployed.job AND revision_use.revision = deployed.revision",
+            $rest
+        )
+    };
+}
+
 /// Entries of the audit, the newest first.
 macro_rules! audit {
     ($index:literal, $also:literal) => {
@@ -112,6 +130,9 @@ statements! {
     ADD_SOURCE = "INSERT INTO source (name) VALUES (?1)";
     REVISIONS = "SELECT id, sha256 FROM revision ORDER BY id";
     ADD_REVISION = "INSERT INTO revision (sha256) VALUES (?1)";
+    REVISION_USES = "SELECT job, revision, open, kept FROM revision_use";
+    WRITE_REVISION_USE = "INSERT OR REPLACE INTO revision_use (job, revision, open, kept) VALUES (?1, ?2, ?3, ?4)";
+    REMOVE_REVISION_USE = "DELETE FROM revision_use WHERE job = ?1 AND revision = ?2";
     HOSTS = "SELECT id, name FROM host ORDER BY id";
     ADD_HOST = "INSERT INTO host (name) VALUES (?1)";
     ACTORS = "SELECT id, name FROM actor ORDER BY id";
@@ -162,6 +183,39 @@ statements! {
     SCHEDULE_OPEN = "SELECT count(*), count(lease.place) FROM schedule_open LEFT JOIN lease ON lease.place = schedule_open.place \
                      WHERE schedule_open.schedule = ?1";
     OPEN_PLACES = "SELECT place FROM schedule_open WHERE schedule = ?1 ORDER BY place";
+
+    // Deployments.
+    DEPLOYMENT = "SELECT revision, former, rolled_back FROM deployment WHERE job = ?1";
+    PUT_DEPLOYMENT = "INSERT OR REPLACE INTO deployment (job, revision, former, rolled_back, since, actor) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    REMOVE_DEPLOYMENT = "DELETE FROM deployment WHERE job = ?1";
+    PUT_DEPLOYED = "INSERT INTO deployed (job, revision, oci_manifest, version, git_commit, builder, key_id, key_fingerprint, taken_from, \
+                    first_deployed_at, last_deployed_at, deployed_by, change) \
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11, ?12) \
+                    ON CONFLICT (job, revision) DO UPDATE SET oci_manifest = ?3, version = ?4, git_commit = ?5, builder = ?6, \
+                    key_id = ?7, key_fingerprint = ?8, taken_from = ?9, last_deployed_at = ?10, deployed_by = ?11, change = ?12, \
+                    superseded_at = NULL";
+    MAKE_CURRENT = "UPDATE deployed SET change = ?3, superseded_at = NULL WHERE job = ?1 AND revision = ?2";
+    SUPERSEDE = "UPDATE deployed SET superseded_at = ?2 \
+                 WHERE job = ?1 AND revision = (SELECT revision FROM deployment WHERE job = ?1)";
+    REMOVE_DEPLOYED = "DELETE FROM deployed WHERE job = ?1 AND revision = ?2";
+    COLLECTABLE = "SELECT job, revision, oci_manifest, superseded_at FROM deployed INDEXED BY deployed_newest WHERE job > ?1 \
+                   ORDER BY job, change DESC";
+    ADD_CHANGE = "INSERT INTO deployment_history (job, at, actor, change, revision, version, former, allowed_widenings) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    REMOVE_OLD_CHANGES = "DELETE FROM deployment_history WHERE number IN (SELECT number FROM deployment_history \
+                          INDEXED BY deployment_history_job WHERE job = ?1 ORDER BY number DESC LIMIT -1 OFFSET ?2)";
+    JOB_ID = "SELECT id FROM job WHERE name = ?1";
+    DEPLOYED = deployed!("", "deployed INDEXED BY deployed_newest", " ORDER BY deployed.job, deployed.change DESC");
+    DEPLOYED_OF_JOB = deployed!("", "deployed INDEXED BY deployed_newest", " WHERE deployed.job = ?1 ORDER BY deployed.change DESC");
+    DEPLOYED_REVISION = deployed!("", "deployed", " WHERE deployed.job = ?1 AND deployed.revision = ?2");
+    DEPLOYMENTS = deployed!(", deployment.since, (SELECT name FROM actor AS who WHERE who.id = deployment.actor)",
+                            "deployment CROSS JOIN deployed ON deployed.job = deployment.job AND deployed.revision = deployment.revision",
+                            " ORDER BY deployment.job");
+    HISTORY = "SELECT history.at, actor.name, history.change, revision.sha256, history.version, former.sha256, \
+               history.allowed_widenings FROM deployment_history AS history INDEXED BY deployment_history_job \
+               CROSS JOIN actor ON actor.id = history.actor CROSS JOIN revision ON revision.id = history.revision \
+               LEFT JOIN revision AS former ON former.id = history.former WHERE history.job = ?1 ORDER BY history.number DESC";
 
     // One task.
     ROW_BY_PLACE = row!("FROM task CROSS JOIN content ON content.place = task.place WHERE task.place = ?1");
@@ -236,8 +290,7 @@ statements! {
     PAST_EXPIRY = "SELECT place FROM expiry WHERE expires_at <= ?1 AND \
                    NOT EXISTS (SELECT 1 FROM lease WHERE lease.place = expiry.place) ORDER BY expires_at, place LIMIT ?2";
     OLDEST = "SELECT place, job, source, state, outcome, finished_at FROM task NOT INDEXED WHERE place > ?1 ORDER BY place LIMIT ?2";
-    NAMES = "SELECT place, label, tags, idempotency_key FROM content WHERE place BETWEEN ?1 AND ?2 \
-             AND (label NOT NULL OR tags NOT NULL OR idempotency_key NOT NULL)";
+    CONTENTS = "SELECT place, revision, label, tags, idempotency_key FROM content WHERE place BETWEEN ?1 AND ?2";
     DELETE_LABEL = "DELETE FROM label WHERE label = ?1 AND place = ?2";
     DELETE_IDEMPOTENCY_KEY = "DELETE FROM idempotency_key WHERE source = ?1 AND key = ?2";
     DELETE_TAG = "DELETE FROM tag WHERE tag = ?1 AND place = ?2";

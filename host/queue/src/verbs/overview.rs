@@ -4,7 +4,7 @@ use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::State;
 use std::collections::BTreeMap;
 
-/// All jobs that ever had a task here or were paused.
+/// All jobs that ever had a task here, were paused or were deployed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overview {
     /// By name.

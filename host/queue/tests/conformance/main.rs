@@ -17,6 +17,8 @@ mod claim_room;
 #[cfg(test)]
 mod concurrency;
 #[cfg(test)]
+mod deployments;
+#[cfg(test)]
 mod enqueue;
 #[cfg(test)]
 mod expire;

@@ -15,9 +15,10 @@ use mainworker_queue::verbs::schedules::{ApplyError, ApplyRefusal};
 use mainworker_queue::verbs::settle::Settled;
 use mainworker_queue::verbs::tokens::AddTokenError;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 /// Every case that has to be come through, by name.
-const CASES: [&str; 76] = [
+const CASES: [&str; 88] = [
     "audit of several",
     "audit pruned",
     "cancel Already",
@@ -30,6 +31,10 @@ const CASES: [&str; 76] = [
     "claim has more",
     "claim of several",
     "claim waits",
+    "collect",
+    "deploy Already",
+    "deploy Now",
+    "deploy Stale",
     "enqueue Existing",
     "enqueue IdempotencyConflict",
     "enqueue Known",
@@ -60,6 +65,12 @@ const CASES: [&str; 76] = [
     "retry Queued",
     "retry UniqueConflict",
     "retry Unknown",
+    "rollback Already",
+    "rollback NoFormer",
+    "rollback NotDeployed",
+    "rollback Now",
+    "rollback UnknownRevision",
+    "revisions with open tasks",
     "schedule AnotherRevision",
     "schedule AnotherSet",
     "schedule Changed",
@@ -94,6 +105,8 @@ const CASES: [&str; 76] = [
     "token Now",
     "token Unknown",
     "token added",
+    "undeploy NotDeployed",
+    "undeploy Now",
 ];
 
 /// The names of the cases in an answer.
@@ -193,6 +206,14 @@ fn cases(answer: &Answer) -> Vec<String> {
             let fates = done.fates.iter().map(|fate| case("fire", word(fate)));
             fates.chain(done.cancelled.iter().map(|_| case("fire", "cancels"))).collect()
         }
+        Answer::Deployed(Ok(deployed)) => vec![case("deploy", &first_word(deployed))],
+        Answer::RolledBack(Ok(rolled_back)) => vec![case("rollback", &first_word(rolled_back))],
+        Answer::Undeployed(Ok(undeployed)) => vec![case("undeploy", &first_word(undeployed))],
+        Answer::Revisions(revisions) => {
+            let open = revisions.iter().flat_map(|its| &its.revisions).any(|row| row.open_tasks > 0);
+            if open { vec![case("revisions", "with open tasks")] } else { Vec::new() }
+        }
+        Answer::RevisionsCollected(collected) if !collected.is_empty() => vec!["collect".to_owned()],
         Answer::TokenAdded(Ok(())) => vec![case("token", "added")],
         Answer::TokenAdded(Err(AddTokenError::Refused(refusal))) => vec![format!("token {refusal:?}")],
         Answer::TokenRevoked(Ok(revoked)) => vec![format!("token {revoked:?}")],
@@ -204,6 +225,12 @@ fn cases(answer: &Answer) -> Vec<String> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The name of a variant.
+fn first_word(answer: &impl Debug) -> String {
+    let said = format!("{answer:?}");
+    said.split(' ').next().unwrap().to_owned()
 }
 
 fn settle_cases(settled: &Settled) -> Vec<String> {

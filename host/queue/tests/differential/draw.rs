@@ -6,6 +6,7 @@ use crate::support::{NOW, id, job, line, progress, schedule};
 use mainworker_domain::access::{Role, TokenId};
 use mainworker_domain::audit::{Action, Actor, Object};
 use mainworker_domain::digest::Digest;
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Ending, Jitter, State, Timestamp};
 use mainworker_domain::manifest;
 use mainworker_domain::outcome::{Outcome, Usage};
@@ -16,6 +17,9 @@ use mainworker_queue::attempt::{AttemptError, Figures, Held, Lease};
 use mainworker_queue::verbs::audit::{AuditFilter, PruneAudit};
 use mainworker_queue::verbs::cancel::Cancel;
 use mainworker_queue::verbs::claim::Claim;
+use mainworker_queue::verbs::deployments::{
+    CollectRevisions, Deploy, Deployed, NewRevision, Rollback, RolledBack, Undeploy, Undeployed,
+};
 use mainworker_queue::verbs::enqueue::{ConcurrencyKey, Enqueue, Idempotency, NewTask, Unique};
 use mainworker_queue::verbs::expire::Expire;
 use mainworker_queue::verbs::extend::Extend;
@@ -33,6 +37,7 @@ use mainworker_queue::verbs::settle::{Settle, Settled};
 use mainworker_queue::verbs::tokens::{AddToken, NewToken, RevokeToken, TouchTokens};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use std::collections::BTreeMap;
 use std::mem::take;
 
 /// Milliseconds of an hour, as far as the wall clock jumps.
@@ -57,6 +62,10 @@ pub(crate) struct Draw {
     settling: Vec<Held>,
     /// Schedules as they were seen last.
     schedules: Vec<ScheduleRow>,
+    /// The modules that are current, by job.
+    current: BTreeMap<JobName, Digest>,
+    /// The job that was to be deployed, rolled back or undeployed last, and the module that it was to be.
+    changing: Option<(JobName, Digest)>,
 }
 
 impl Draw {
@@ -75,6 +84,8 @@ impl Draw {
             ended: Vec::new(),
             settling: Vec::new(),
             schedules: Vec::new(),
+            current: BTreeMap::new(),
+            changing: None,
         }
     }
 
@@ -91,6 +102,10 @@ impl Draw {
             Operation::Schedules,
             Operation::Schedule(schedule("s")),
             Operation::Schedule(schedule("t")),
+            Operation::Deployments,
+            Operation::KeptRevisions,
+            Operation::Revisions(job("a")),
+            Operation::Revisions(job("b")),
         ];
         first.into_iter().chain(all).collect()
     }
@@ -116,6 +131,17 @@ impl Draw {
                 });
                 self.taken.extend(enqueued);
             }
+            Answer::Deployed(Ok(Deployed::Now { .. } | Deployed::Already)) => {
+                self.current.extend(self.changing.take());
+            }
+            Answer::RolledBack(Ok(RolledBack::Now { to, .. })) => {
+                self.current.extend(self.changing.take().map(|(job, _)| (job, *to)));
+            }
+            Answer::Undeployed(Ok(Undeployed::Now { .. })) => {
+                if let Some((job, _)) = self.changing.take() {
+                    self.current.remove(&job);
+                }
+            }
             Answer::Rescued(Ok(rescued)) => rescued.iter().for_each(|one| self.over(one.held)),
             _ => {}
         }
@@ -134,7 +160,7 @@ impl Draw {
     /// The next operation.
     pub(crate) fn next(&mut self) -> Operation {
         self.pass_time();
-        match self.below(126) {
+        match self.below(146) {
             0..24 => Operation::Enqueue(self.enqueue()),
             24..44 => Operation::Claim(self.claim()),
             44..64 => {
@@ -190,6 +216,22 @@ impl Draw {
             115..118 => Operation::Schedules,
             118 => Operation::Schedule(self.schedule()),
             119..126 => Operation::Fire(self.fire()),
+            126..133 => Operation::Deploy(self.deploy()),
+            133..136 => Operation::Rollback(self.rollback()),
+            136 => {
+                let job = self.deployed_job();
+                self.changing = Some((job.clone(), self.module()));
+                Operation::Undeploy(Undeploy { job, now: self.now, by: self.one_of(&Self::ACTORS) })
+            }
+            137 => Operation::Deployments,
+            138 => Operation::KeptRevisions,
+            139..141 => Operation::Revisions(self.deployed_job()),
+            141..144 => Operation::CollectRevisions(CollectRevisions {
+                keep: self.one_of(&[0, 0, 1, 2]),
+                superseded_before: self.around(-20_000, 5_000),
+                revisions_max: self.size(0, 4),
+                after: 0,
+            }),
             97..99 => Operation::Log(self.task(), self.size(0, 60)),
             _ => Operation::Overview,
         }
@@ -329,6 +371,44 @@ impl Draw {
             row.into_iter().for_each(|row| row.evaluated_to = fire.evaluated_to);
         }
         fire
+    }
+
+    fn deployed_job(&mut self) -> JobName {
+        job(self.one_of(&["a", "b"]))
+    }
+
+    /// Those that tasks are accepted with, and others.
+    fn module(&mut self) -> Digest {
+        Digest::from_sha256([self.one_of(&[1, 2, 3, 4, 5]); 32])
+    }
+
+    /// Mostly what somebody would ask for who has seen what is current.
+    fn deploy(&mut self) -> Deploy {
+        let (job, module) = (self.deployed_job(), self.module());
+        let current = self.current.get(&job).copied();
+        let expected = if self.one_in(4) { self.sometimes(Self::module) } else { current };
+        self.changing = Some((job.clone(), module));
+        let revision = NewRevision {
+            job,
+            module,
+            oci_manifest: module,
+            version: self.one_of(&["1.0.0", "1.0.0", "2.0.0"]).to_owned(),
+            commit: "c0ffee".to_owned(),
+            builder: "https://ci.example".to_owned(),
+            key_id: self.one_of(&["ci", "ci", "ci-2"]).to_owned(),
+            key_fingerprint: "sha256:77".to_owned(),
+            from: "/srv/published".to_owned(),
+        };
+        let allowed_widenings = self.several(2, |draw| draw.one_of(&["source:a", "source:b"]).to_owned());
+        let by = self.one_of(&Self::ACTORS);
+        Deploy { revision, expected, allowed_widenings, now: self.now, by }
+    }
+
+    fn rollback(&mut self) -> Rollback {
+        let (job, module) = (self.deployed_job(), self.module());
+        self.changing = Some((job.clone(), module));
+        let to = if self.one_in(3) { Some(module) } else { None };
+        Rollback { job, to, now: self.now, by: self.one_of(&Self::ACTORS) }
     }
 
     fn audit_filter(&mut self) -> AuditFilter {

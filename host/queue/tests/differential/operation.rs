@@ -3,6 +3,7 @@
 
 use crate::support::Harness;
 use mainworker_domain::event::LogLine;
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
@@ -10,6 +11,10 @@ use mainworker_queue::store::{Store, StoreError};
 use mainworker_queue::verbs::audit::{AuditFilter, AuditRow, PruneAudit};
 use mainworker_queue::verbs::cancel::{Cancel, CancelledTask};
 use mainworker_queue::verbs::claim::{Claim, Claimed};
+use mainworker_queue::verbs::deployments::{
+    CollectRevisions, CollectedRevision, Deploy, Deployed, Deployment, JobRevisions, RevisionRow, Rollback,
+    RolledBack, Undeploy, Undeployed,
+};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use mainworker_queue::verbs::expire::{Expire, Expired};
 use mainworker_queue::verbs::extend::{Extend, Extended};
@@ -61,6 +66,14 @@ pub(crate) enum Operation {
     Schedules,
     Schedule(ScheduleName),
     Fire(Fire),
+    Deploy(Deploy),
+    Rollback(Rollback),
+    Undeploy(Undeploy),
+    Deployments,
+    KeptRevisions,
+    Revisions(JobName),
+    /// To the end.
+    CollectRevisions(CollectRevisions),
 }
 
 /// What was answered.
@@ -92,6 +105,13 @@ pub(crate) enum Answer {
     Schedules(Result<Vec<ScheduleRow>, StoreError>),
     Schedule(Box<Result<Option<ScheduleView>, StoreError>>),
     Fired(Result<Fired, StoreError>),
+    Deployed(Result<Deployed, StoreError>),
+    RolledBack(Result<RolledBack, StoreError>),
+    Undeployed(Result<Undeployed, StoreError>),
+    Deployments(Result<Vec<Deployment>, StoreError>),
+    KeptRevisions(Result<Vec<RevisionRow>, StoreError>),
+    Revisions(Box<Result<JobRevisions, StoreError>>),
+    RevisionsCollected(Vec<CollectedRevision>),
 }
 
 impl Operation {
@@ -135,6 +155,13 @@ impl Operation {
             Self::Schedules => Answer::Schedules(store.schedules().await),
             Self::Schedule(name) => Answer::Schedule(Box::new(store.schedule(name).await)),
             Self::Fire(fire) => Answer::Fired(store.fire(fire).await),
+            Self::Deploy(deploy) => Answer::Deployed(store.deploy(deploy).await),
+            Self::Rollback(rollback) => Answer::RolledBack(store.rollback(rollback).await),
+            Self::Undeploy(undeploy) => Answer::Undeployed(store.undeploy(undeploy).await),
+            Self::Deployments => Answer::Deployments(store.deployments().await),
+            Self::KeptRevisions => Answer::KeptRevisions(store.kept_revisions().await),
+            Self::Revisions(job) => Answer::Revisions(Box::new(store.revisions(job).await)),
+            Self::CollectRevisions(collect) => Answer::RevisionsCollected(harness.collect(collect).await),
         }
     }
 }

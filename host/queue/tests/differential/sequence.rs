@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 /// Operations of one sequence.
-pub(crate) const OPERATIONS: usize = 250;
+pub(crate) const OPERATIONS: usize = 290;
 /// Sequences unless told otherwise.
 const SEEDS: u64 = 200;
 /// Sequences at a time.
 const THREADS: usize = 4;
 
 /// Every flaw that is one.
-const FLAWS: [Flaw; 15] = [
+const FLAWS: [Flaw; 18] = [
     Flaw::SettlesByTask,
     Flaw::ExtendsByTask,
     Flaw::RecordsByTask,
@@ -34,6 +34,9 @@ const FLAWS: [Flaw; 15] = [
     Flaw::CountsNoKeys,
     Flaw::FiresUnseenLooks,
     Flaw::ForgetsOccurrences,
+    Flaw::DeploysOverUnseen,
+    Flaw::RollsBackAndForth,
+    Flaw::CollectsUnseenTasks,
 ];
 
 /// Asks the memory store and another one the same, as the seed says: what they answered differently first.

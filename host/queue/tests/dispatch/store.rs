@@ -1,5 +1,6 @@
 //! A memory store that counts what it is asked, and fails when it is told to.
 
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::memory::MemoryStore;
@@ -7,6 +8,10 @@ use mainworker_queue::store::{Store, StoreError};
 use mainworker_queue::verbs::audit::{AuditPage, PruneAudit, ReadAudit};
 use mainworker_queue::verbs::cancel::{Cancel, CancelledTask};
 use mainworker_queue::verbs::claim::{Claim, Claimed};
+use mainworker_queue::verbs::deployments::{
+    CollectRevisions, Collected, Deploy, Deployed, Deployment, JobRevisions, RevisionRow, Rollback,
+    RolledBack, Undeploy, Undeployed,
+};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use mainworker_queue::verbs::expire::{Expire, Expired};
 use mainworker_queue::verbs::extend::{Extend, Extended};
@@ -169,5 +174,33 @@ impl Store for WatchedStore {
 
     async fn fire(&self, fire: Fire) -> Result<Fired, StoreError> {
         self.ask("fire")?.fire(fire).await
+    }
+
+    async fn deploy(&self, deploy: Deploy) -> Result<Deployed, StoreError> {
+        self.ask("deploy")?.deploy(deploy).await
+    }
+
+    async fn rollback(&self, rollback: Rollback) -> Result<RolledBack, StoreError> {
+        self.ask("rollback")?.rollback(rollback).await
+    }
+
+    async fn undeploy(&self, undeploy: Undeploy) -> Result<Undeployed, StoreError> {
+        self.ask("undeploy")?.undeploy(undeploy).await
+    }
+
+    async fn deployments(&self) -> Result<Vec<Deployment>, StoreError> {
+        self.ask("deployments")?.deployments().await
+    }
+
+    async fn kept_revisions(&self) -> Result<Vec<RevisionRow>, StoreError> {
+        self.ask("kept_revisions")?.kept_revisions().await
+    }
+
+    async fn revisions(&self, job: JobName) -> Result<JobRevisions, StoreError> {
+        self.ask("revisions")?.revisions(job).await
+    }
+
+    async fn collect_revisions(&self, collect: CollectRevisions) -> Result<Collected, StoreError> {
+        self.ask("collect_revisions")?.collect_revisions(collect).await
     }
 }

@@ -19,6 +19,8 @@ mod cancel;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
+mod deployments;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod names;

@@ -120,8 +120,28 @@ const WRONG: &[(&str, &str)] = &[
                AND (ready.order_key, ready.place) < (blocked.order_key, blocked.place))",
     ),
     (
+        "the tasks of a revision are not those that were accepted with it",
+        "SELECT job FROM revision_use WHERE (job, revision, open, kept) NOT IN (
+            SELECT task.job, content.revision, sum(state = 0), count(*) FROM task JOIN content USING (place) GROUP BY 1, 2)
+         UNION ALL SELECT place FROM task JOIN content USING (place)
+            WHERE (job, content.revision) NOT IN (SELECT job, revision FROM revision_use)",
+    ),
+    (
+        "a revision is current and not kept, or not the one alone that was not superseded",
+        "SELECT job FROM deployment WHERE (job, revision) NOT IN (SELECT job, revision FROM deployed WHERE superseded_at IS NULL)
+         UNION ALL SELECT job FROM deployed
+            WHERE superseded_at IS NULL AND (job, revision) NOT IN (SELECT job, revision FROM deployment)
+         UNION ALL SELECT job FROM deployed WHERE job NOT IN (SELECT id FROM job) OR revision NOT IN (SELECT id FROM revision)
+         UNION ALL SELECT job FROM deployment WHERE former NOT NULL AND former NOT IN (SELECT id FROM revision)
+         UNION ALL SELECT number FROM deployment_history WHERE job NOT IN (SELECT id FROM job)
+            OR revision NOT IN (SELECT id FROM revision) OR former NOT IN (SELECT id FROM revision)",
+    ),
+    (
         "an actor is missing",
         "SELECT number FROM audit WHERE actor NOT IN (SELECT id FROM actor)
+         UNION ALL SELECT job FROM deployed WHERE deployed_by NOT IN (SELECT id FROM actor)
+         UNION ALL SELECT job FROM deployment WHERE actor NOT IN (SELECT id FROM actor)
+         UNION ALL SELECT number FROM deployment_history WHERE actor NOT IN (SELECT id FROM actor)
          UNION ALL SELECT number FROM token WHERE created_by NOT IN (SELECT id FROM actor)",
     ),
     (

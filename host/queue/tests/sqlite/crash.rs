@@ -2,18 +2,24 @@
 
 use crate::audit::{audit, number};
 use crate::child;
-use crate::support::{Harness, NOW, at_ms, begin, block_on, ended, id, new_folder, new_task};
+use crate::support::{Harness, NOW, at_ms, begin, block_on, deploy, ended, id, module, new_folder, new_task};
 use mainworker_domain::lifecycle::State;
 use mainworker_domain::outcome::Outcome;
 use mainworker_queue::sqlite::SqliteStore;
 use mainworker_queue::store::Store;
 use mainworker_queue::verbs::claim::Claim;
+use mainworker_queue::verbs::deployments::Deployed;
 use mainworker_queue::verbs::enqueue::NewTask;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
 
-/// Takes batches of tasks and runs some of each, until it is killed. Says what was answered.
+/// The module that is deployed before a batch is taken.
+fn number_of(batch: u128) -> u8 {
+    u8::try_from(batch % 50).unwrap()
+}
+
+/// Takes batches of tasks, each with the module that is current by then, and runs some of each, until it is killed. Says what was answered.
 fn work(folder: &Path) {
     let store = SqliteStore::open(folder, NOW).unwrap();
     let mut said = std::io::stdout();
@@ -21,10 +27,14 @@ fn work(folder: &Path) {
         let harness = Harness::new(&store);
         for batch in 0_u128.. {
             let now = at_ms(i64::try_from(batch).unwrap());
+            let former = batch.checked_sub(1).map(number_of);
+            let deployed = harness.deploy(deploy(number_of(batch), former, now)).await;
+            assert!(matches!(deployed, Deployed::Now { .. }), "{deployed:?}");
             let tasks = (1..=10).map(|task| NewTask {
                 tags: vec![format!("batch-{batch}")],
                 configuration: Some(vec![1, 2, 3]),
                 payload: format!("\"{}\"", "x".repeat(500)),
+                revision: module(number_of(batch)),
                 ..new_task(batch * 10 + task)
             });
             let taken = harness.enqueue(tasks, now).await;
@@ -78,6 +88,15 @@ fn what_was_answered_outlives_a_process_that_is_killed() {
                     assert_eq!(task.summary.state, State::Completed, "{line}");
                 }
             }
+            // A batch was deployed before any of it was taken.
+            let batches = i64::try_from(there.div_ceil(10)).unwrap();
+            let deployed = number(folder.path(), "SELECT max(number) FROM deployment_history");
+            assert!(
+                deployed == batches || deployed == batches + 1,
+                "{deployed} deployments, {batches} batches"
+            );
+            let current = store.deployments().await.unwrap().pop().unwrap();
+            assert_eq!(current.revision.module, module(number_of(u128::try_from(deployed - 1).unwrap())));
             let running = overview.count(State::Running);
             let leases = number(folder.path(), "SELECT count(*) FROM lease");
             assert_eq!(i64::try_from(running), Ok(leases));

@@ -74,10 +74,10 @@ fn the_database_of_another_program_is_refused() {
 
 #[test]
 fn a_newer_schema_is_refused() {
-    let error = refused(&foreign(0x4D57_524B, 3));
+    let error = refused(&foreign(0x4D57_524B, 4));
     let OpenError::NewerSchema { found, expected, .. } = &error else { panic!("{error}") };
-    assert_eq!((*found, *expected), (3, 2));
-    assert!(error.to_string().ends_with("found schema 3, expected at most 2"), "{error}");
+    assert_eq!((*found, *expected), (4, 3));
+    assert!(error.to_string().ends_with("found schema 4, expected at most 3"), "{error}");
 }
 
 #[test]
@@ -87,17 +87,17 @@ fn a_newer_schema_that_is_only_in_the_log_of_writes_is_refused() {
     let path = database(folder.path());
     let before = fs::read(&path).unwrap();
     let newer = Connection::open(&path).unwrap();
-    newer.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 3;").unwrap();
+    newer.execute_batch("PRAGMA wal_autocheckpoint = 0; PRAGMA user_version = 4;").unwrap();
     let error = SqliteStore::open(folder.path(), NOW).unwrap_err();
-    assert!(matches!(error, OpenError::NewerSchema { found: 3, .. }), "{error}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 4, .. }), "{error}");
     assert!(fs::read(&path).unwrap() == before, "it was changed: {error}");
 }
 
 #[test]
 fn one_without_its_tables_is_damaged() {
-    for user_version in [0, 1, 2] {
+    for user_version in [0, 1, 2, 3] {
         let error = refused(&foreign(0x4D57_524B, user_version));
-        assert!(matches!(error, OpenError::Damaged { expected: 2, .. }), "{error}");
+        assert!(matches!(error, OpenError::Damaged { expected: 3, .. }), "{error}");
     }
 }
 

@@ -57,7 +57,7 @@ const RUNS: [(usize, Fate); 9] = [
 /// Attempts of an old task, at the most.
 const ATTEMPTS_MAX: u32 = 5;
 /// Tables that say nothing of a single task.
-const OF_NO_TASK: [&str; 13] = [
+const OF_NO_TASK: [&str; 16] = [
     "migration",
     "store",
     "kept",
@@ -71,6 +71,9 @@ const OF_NO_TASK: [&str; 13] = [
     "schedule_name",
     "schedule",
     "occurrence",
+    "deployed",
+    "deployment",
+    "deployment_history",
 ];
 
 /// The fate of each task, the first first; their numbers begin at 1.

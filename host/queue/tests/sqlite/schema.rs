@@ -1,16 +1,21 @@
 //! Stores that former versions made. Each schema has a fixture that was written by it; a new step adds one and edits none.
 
 use crate::audit::{audit, number};
-use crate::support::{Harness, NOW, at, begin, block_on, fire, id, new_folder, new_task, put, schedule};
+use crate::support::{
+    Harness, KEEP_NO_ENDED, NOW, at, begin, block_on, collect, deploy, fire, id, module, new_folder,
+    new_revision, new_task, put, rollback, schedule,
+};
 use mainworker_domain::audit::Actor;
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
 use mainworker_queue::sqlite::SqliteStore;
 use mainworker_queue::store::Store;
 use mainworker_queue::verbs::audit::AuditFilter;
+use mainworker_queue::verbs::deployments::{Change, JobRevisions, RolledBack};
 use mainworker_queue::verbs::enqueue::NewTask;
 use mainworker_queue::verbs::fire::RunFate;
 use mainworker_queue::verbs::list::Filter;
+use mainworker_queue::verbs::prune::Prune;
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -67,7 +72,7 @@ fn a_store_of_schema_1_opens() {
             .collect();
         assert_eq!(begun, [(id(8), 2), (id(3), 0)]);
     });
-    assert_eq!(number(folder.path(), "PRAGMA user_version"), 2);
+    assert_eq!(number(folder.path(), "PRAGMA user_version"), 3);
     drop(store);
     audit(folder.path());
 }
@@ -96,6 +101,53 @@ fn a_store_of_schema_2_opens() {
         assert_eq!(harness.claim_ids(at(9)).await, [3, 5].map(id));
         harness.put(put("daily", "{}"), NOW).await;
         assert_eq!(harness.audit(AuditFilter::default()).await[0].number, 6);
+        // Nothing is deployed there, and its tasks need what they were accepted with.
+        assert_eq!(store.deployments().await, Ok(Vec::new()));
+        assert_eq!(harness.revisions("echo").await, JobRevisions::default());
+        harness.deploy(deploy(7, None, at(10))).await;
+        harness.deploy(deploy(8, Some(7), at(11))).await;
+        let open: Vec<_> =
+            harness.revisions("echo").await.revisions.iter().map(|row| row.open_tasks).collect();
+        assert_eq!(open, [0, 3]);
+        assert_eq!(harness.collect(collect(0)).await, []);
+        let prune = Prune { retention: KEEP_NO_ENDED, now: at(20), tasks_max: 100, after: 0 };
+        assert_eq!(harness.prune(prune).await, 3);
+        assert_eq!(harness.collect(collect(0)).await, [], "three are still open");
+    });
+    drop(store);
+    audit(folder.path());
+}
+
+#[test]
+fn a_store_of_schema_3_opens() {
+    let folder = new_folder();
+    restore(folder.path(), include_str!("schema_3.sql"), 3);
+    let store = SqliteStore::open(folder.path(), NOW).unwrap();
+    block_on(async {
+        let harness = Harness::new(&store);
+        harness.check().await;
+        let current = store.deployments().await.unwrap();
+        assert_eq!((current.len(), &current[0].revision, current[0].since), (1, &new_revision(2), at(4)));
+        let found = harness.revisions("echo").await;
+        let rows: Vec<_> = found
+            .revisions
+            .iter()
+            .map(|row| (row.revision.module, row.superseded_at, row.open_tasks))
+            .collect();
+        assert_eq!(rows, [(module(2), None, 0), (module(3), Some(at(4)), 1), (module(1), Some(at(2)), 0)]);
+        let changes: Vec<_> = found.history.iter().map(|entry| entry.change).collect();
+        assert_eq!(changes, [Change::RolledBack, Change::Deployed, Change::Deployed, Change::Deployed]);
+        assert_eq!(found.history[1].allowed_widenings, ["source:dashboard"]);
+        assert_eq!(harness.roll_back(rollback(None, at(9))).await, RolledBack::Already);
+        let forgotten: Vec<_> = harness.collect(collect(0)).await.iter().map(|one| one.module).collect();
+        assert_eq!(forgotten, [], "the first has a task that completed, the third one that is open");
+        let prune = Prune { retention: KEEP_NO_ENDED, now: at(20), tasks_max: 100, after: 0 };
+        assert_eq!(harness.prune(prune).await, 1);
+        let forgotten: Vec<_> = harness.collect(collect(0)).await.iter().map(|one| one.module).collect();
+        assert_eq!(forgotten, [module(1)]);
+        harness.deploy(deploy(4, Some(2), at(21))).await;
+        let numbers = "SELECT max(number) FROM deployment_history";
+        assert_eq!(number(folder.path(), numbers), 5);
     });
     drop(store);
     audit(folder.path());
@@ -111,7 +163,11 @@ fn a_schema_that_was_released_is_not_edited() {
             connection.prepare("SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name").unwrap();
         statement.raw_query().mapped(|row| row.get(0)).map(Result::unwrap).collect()
     };
-    for (version, sql) in [(1, include_str!("schema_1.sql")), (2, include_str!("schema_2.sql"))] {
+    for (version, sql) in [
+        (1, include_str!("schema_1.sql")),
+        (2, include_str!("schema_2.sql")),
+        (3, include_str!("schema_3.sql")),
+    ] {
         let former = new_folder();
         restore(former.path(), sql, version);
         drop(SqliteStore::open(former.path(), NOW).unwrap());

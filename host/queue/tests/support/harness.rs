@@ -1,6 +1,7 @@
 //! Short ways to use a store. Whatever the store cannot do fails the test.
 
-use super::requests::{apply, ask, begin, ended};
+use super::requests::{apply, ask, begin, ended, job};
+use mainworker_domain::digest::Digest;
 use mainworker_domain::event::LogLine;
 use mainworker_domain::lifecycle::{State, Timestamp};
 use mainworker_domain::outcome::Outcome;
@@ -11,6 +12,9 @@ use mainworker_queue::store::Store;
 use mainworker_queue::verbs::audit::{AuditFilter, AuditRow, ReadAudit};
 use mainworker_queue::verbs::cancel::{Cancel, Cancelled};
 use mainworker_queue::verbs::claim::{Claim, Claimed, ClaimedTask};
+use mainworker_queue::verbs::deployments::{
+    CollectRevisions, CollectedRevision, Deploy, Deployed, JobRevisions, Rollback, RolledBack,
+};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, EnqueueRefusal, Enqueued, NewTask};
 use mainworker_queue::verbs::expire::Expire;
 use mainworker_queue::verbs::extend::{Extend, Extended};
@@ -271,6 +275,45 @@ impl<'a, S: Store> Harness<'a, S> {
         }
     }
 
+    /// Deploys a revision, or does not.
+    pub(crate) async fn deploy(&self, deploy: Deploy) -> Deployed {
+        self.store.deploy(deploy).await.unwrap()
+    }
+
+    /// Rolls a job back, or does not.
+    pub(crate) async fn roll_back(&self, rollback: Rollback) -> RolledBack {
+        self.store.rollback(rollback).await.unwrap()
+    }
+
+    /// The revisions of a job and what was done with them.
+    pub(crate) async fn revisions(&self, name: &str) -> JobRevisions {
+        self.store.revisions(job(name)).await.unwrap()
+    }
+
+    /// The modules of a job's revisions, the one that became current last first.
+    pub(crate) async fn modules(&self, name: &str) -> Vec<Digest> {
+        self.revisions(name).await.revisions.iter().map(|row| row.revision.module).collect()
+    }
+
+    /// Forgets revisions, step by step to the end; answers them by job and module.
+    pub(crate) async fn collect(&self, mut collect: CollectRevisions) -> Vec<CollectedRevision> {
+        let mut all = Vec::new();
+        loop {
+            let collected = self.store.collect_revisions(collect).await.unwrap();
+            all.extend(collected.revisions);
+            match collected.next {
+                Some(next) => {
+                    assert!(next > collect.after, "{next} does not come further");
+                    collect.after = next;
+                }
+                None => {
+                    all.sort_unstable();
+                    return all;
+                }
+            }
+        }
+    }
+
     /// All that can be seen of a task that must be there, to see whether anything changes.
     pub(crate) async fn seen(&self, task: TaskId) -> (TaskView, Vec<(u32, LogLine)>) {
         (self.task(task).await, self.log(task, 1_000).await)
@@ -291,10 +334,29 @@ impl<'a, S: Store> Harness<'a, S> {
             assert_eq!(overview.count(state), u64::try_from(listed).unwrap(), "{state}");
         }
         assert!(tasks.is_sorted_by(|newer, older| newer.place > older.place), "the newest first");
+        self.check_deployments(&tasks).await;
         for summary in tasks {
             let view = self.task(summary.id).await;
             assert_eq!(view.summary, summary, "a task is listed as it is");
             check_view(&view);
+        }
+    }
+
+    /// That what is current is kept, and that the tasks of revisions are those that are listed.
+    async fn check_deployments(&self, tasks: &[TaskSummary]) {
+        let kept = self.store.kept_revisions().await.unwrap();
+        let current = kept.iter().filter(|row| row.is_current()).map(|row| &row.revision);
+        let deployments = self.store.deployments().await.unwrap();
+        assert!(deployments.iter().map(|deployment| &deployment.revision).eq(current));
+        assert!(deployments.is_sorted_by(|one, other| one.revision.job < other.revision.job), "one a job");
+        for row in kept {
+            let its = |task: &&TaskSummary| {
+                task.job == row.revision.job
+                    && task.revision == row.revision.module
+                    && !task.state.is_terminal()
+            };
+            let listed = tasks.iter().filter(its).count();
+            assert_eq!(row.open_tasks, u64::try_from(listed).unwrap(), "{:?}", row.revision);
         }
     }
 }

@@ -12,6 +12,7 @@ use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::UniquePolicy;
 use mainworker_queue::attempt::{AttemptError, Figures, Held, Lease};
 use mainworker_queue::verbs::claim::Claim;
+use mainworker_queue::verbs::deployments::{CollectRevisions, Deploy, NewRevision, Rollback};
 use mainworker_queue::verbs::enqueue::{ConcurrencyKey, Enqueue, Idempotency, NewTask, Unique};
 use mainworker_queue::verbs::fire::{Fire, Run, Seen};
 use mainworker_queue::verbs::prune::Retention;
@@ -105,6 +106,47 @@ pub(crate) fn fire(
         now,
         by: None,
     }
+}
+
+/// The module with this number.
+pub(crate) fn module(number: u8) -> Digest {
+    Digest::from_sha256([number; 32])
+}
+
+/// What is known of a revision of `echo`.
+pub(crate) fn new_revision(number: u8) -> NewRevision {
+    NewRevision {
+        job: job("echo"),
+        module: module(number),
+        oci_manifest: module(number + 100),
+        version: format!("0.{number}.0"),
+        commit: "c0ffee".to_owned(),
+        builder: "https://ci.example/jobs".to_owned(),
+        key_id: "ci".to_owned(),
+        key_fingerprint: "sha256:77".to_owned(),
+        from: "/srv/published".to_owned(),
+    }
+}
+
+/// That a revision of `echo` is to be current in the place of another one, or of none.
+pub(crate) fn deploy(number: u8, expected: Option<u8>, now: Timestamp) -> Deploy {
+    Deploy {
+        revision: new_revision(number),
+        expected: expected.map(module),
+        allowed_widenings: Vec::new(),
+        now,
+        by: Actor::Operator,
+    }
+}
+
+/// That `echo` is to be rolled back.
+pub(crate) fn rollback(to: Option<u8>, now: Timestamp) -> Rollback {
+    Rollback { job: job("echo"), to: to.map(module), now, by: Actor::Operator }
+}
+
+/// That all revisions may go that are not among so many, in small steps.
+pub(crate) fn collect(keep: usize) -> CollectRevisions {
+    CollectRevisions { keep, superseded_before: Timestamp::MAX, revisions_max: 2, after: 0 }
 }
 
 /// A task of `echo`, due at once, that asks for nothing special; many may run at a time.

@@ -4,6 +4,7 @@
 //! before another verb wrote, the twin keeps a second store that never hears of that other verb: acting is asking the second
 //! one, and from then on it is the one that is there.
 
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::schedule::ScheduleName;
 use mainworker_domain::task_id::TaskId;
 use mainworker_queue::attempt::{Held, Lease};
@@ -12,6 +13,10 @@ use mainworker_queue::store::{Store, StoreError};
 use mainworker_queue::verbs::audit::{AuditPage, PruneAudit, ReadAudit};
 use mainworker_queue::verbs::cancel::{Cancel, CancelledTask};
 use mainworker_queue::verbs::claim::{Claim, Claimed};
+use mainworker_queue::verbs::deployments::{
+    CollectRevisions, Collected, Deploy, Deployed, Deployment, JobRevisions, RevisionRow, Rollback,
+    RolledBack, Undeploy, Undeployed,
+};
 use mainworker_queue::verbs::enqueue::{Enqueue, EnqueueError, Enqueued};
 use mainworker_queue::verbs::expire::{Expire, Expired};
 use mainworker_queue::verbs::extend::{Extend, Extended};
@@ -70,10 +75,17 @@ pub(crate) enum Flaw {
     FiresUnseenLooks,
     /// That an occurrence was decided about is forgotten.
     ForgetsOccurrences,
+    /// A deployment takes the place of whatever is current.
+    DeploysOverUnseen,
+    /// A rollback leads to the revision that was current last, also from one that a rollback led to.
+    RollsBackAndForth,
+    /// A revision is forgotten by what was read before a task was taken.
+    CollectsUnseenTasks,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verb {
+    Enqueue,
     Claim,
     Settle,
     Extend,
@@ -81,6 +93,7 @@ enum Verb {
     Cancel,
     Retry,
     Prune,
+    Collect,
     Other,
 }
 
@@ -94,6 +107,7 @@ impl Flaw {
             Self::SettlesUnseenCancels => Some((Verb::Settle, Verb::Cancel)),
             Self::PrunesUnseenRetries => Some((Verb::Prune, Verb::Retry)),
             Self::ClaimsUnseen => Some((Verb::Claim, Verb::Claim)),
+            Self::CollectsUnseenTasks => Some((Verb::Collect, Verb::Enqueue)),
             _ => None,
         }
     }
@@ -186,7 +200,7 @@ impl Store for Twin {
         if self.flaw == Flaw::CountsNoKeys {
             enqueue.tasks.iter_mut().for_each(|task| task.concurrency_key = None);
         }
-        self.tell(Verb::Other, |store| ready(store.enqueue(enqueue.clone())))
+        self.tell(Verb::Enqueue, |store| ready(store.enqueue(enqueue.clone())))
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
@@ -316,5 +330,43 @@ impl Store for Twin {
             }
         }
         self.tell(Verb::Other, |store| ready(store.fire(fire.clone())))
+    }
+
+    async fn deploy(&self, mut deploy: Deploy) -> Result<Deployed, StoreError> {
+        if self.flaw == Flaw::DeploysOverUnseen {
+            let all = ready(self.present().deployments())?;
+            let current = all.into_iter().find(|one| one.revision.job == deploy.revision.job);
+            deploy.expected = current.map(|current| current.revision.module);
+        }
+        self.tell(Verb::Other, |store| ready(store.deploy(deploy.clone())))
+    }
+
+    async fn rollback(&self, mut rollback: Rollback) -> Result<RolledBack, StoreError> {
+        if self.flaw == Flaw::RollsBackAndForth && rollback.to.is_none() {
+            let its = ready(self.present().revisions(rollback.job.clone()))?.revisions;
+            let last = its.iter().find(|row| !row.is_current());
+            rollback.to = last.map(|row| row.revision.module);
+        }
+        self.tell(Verb::Other, |store| ready(store.rollback(rollback.clone())))
+    }
+
+    async fn undeploy(&self, undeploy: Undeploy) -> Result<Undeployed, StoreError> {
+        self.tell(Verb::Other, |store| ready(store.undeploy(undeploy.clone())))
+    }
+
+    async fn deployments(&self) -> Result<Vec<Deployment>, StoreError> {
+        self.present().deployments().await
+    }
+
+    async fn kept_revisions(&self) -> Result<Vec<RevisionRow>, StoreError> {
+        self.present().kept_revisions().await
+    }
+
+    async fn revisions(&self, job: JobName) -> Result<JobRevisions, StoreError> {
+        self.present().revisions(job).await
+    }
+
+    async fn collect_revisions(&self, collect: CollectRevisions) -> Result<Collected, StoreError> {
+        self.tell(Verb::Collect, |store| ready(store.collect_revisions(collect)))
     }
 }
