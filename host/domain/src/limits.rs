@@ -20,6 +20,8 @@ pub const JSON_DEPTH_MAX: usize = 64;
 /// Bytes of a module file. Compiling takes time and memory in proportion and cannot be interrupted; a Python
 /// interpreter with its library is 20 MiB.
 pub const MODULE_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of a repository's whole list of tags: a hundred thousand of them.
+pub const TAG_LIST_BYTES_MAX: u64 = 8 << 20;
 /// Bytes of the manifest section in a module: a manifest and two schemas.
 pub const MANIFEST_SECTION_BYTES_MAX: u64 = 256 << 10;
 /// Bytes of one schema. Large enough for a hundred fields with descriptions.
@@ -169,6 +171,8 @@ pub const OCCURRENCE_PLACES_MAX: usize = 50;
 pub const OCCURRENCE_FORMAT_CHARS_MAX: usize = 100;
 /// Characters of a cron expression. A list of all minutes, twice.
 pub const CRON_CHARS_MAX: usize = 400;
+/// Bytes of an OCI manifest or image index. What registries take at the most.
+pub const OCI_MANIFEST_BYTES_MAX: u64 = 4 << 20;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX + CONFIGURATION_BYTES_MAX < ENVELOPE_BYTES_MAX);
 const _: () = assert!(PAYLOAD_BYTES_MAX + OPTIONS_BYTES_MAX < SCHEDULE_BYTES_MAX);

@@ -7,4 +7,5 @@
 //! This crate runs no module, knows no queue and no settings file, and asks no clock.
 
 pub mod place;
+pub mod registry;
 pub mod repository;

@@ -62,7 +62,7 @@ pub enum RepositoryError {
         problem: String,
     },
     /// It wants other credentials, or does not allow this to whoever they belong to.
-    #[error("{doing}: the credentials are not taken: {problem}")]
+    #[error("{doing}: it is not allowed: {problem}")]
     Denied {
         /// What was being done, with where.
         doing: String,
