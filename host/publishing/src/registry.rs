@@ -18,10 +18,11 @@ use crate::place::{Place, is_tag};
 use crate::repository::{Content, Descriptor, Repository, RepositoryError, Tagging};
 use authorization::Access;
 use bytes::Bytes;
-use exchange::{Ask, Exchange};
+use exchange::{Ask, Exchange, is_redirect};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use mainworker_domain::digest::Digest;
 use mainworker_domain::limits::{MODULE_BYTES_MAX, OCI_MANIFEST_BYTES_MAX, TAG_LIST_BYTES_MAX};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,6 +45,13 @@ pub struct Registry {
     /// `/v2/REPOSITORY`.
     base: String,
     exchange: Exchange,
+}
+
+/// The part of a manifest that says what it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kind {
+    media_type: Option<String>,
 }
 
 impl Registry {
@@ -97,18 +105,34 @@ impl Registry {
             return Err(too_large_manifest(doing, None));
         };
         let digest = digest_of(&bytes);
-        let stated = text_of(&head.headers, CONTENT_DIGEST);
-        if let Some(stated) = stated.filter(|stated| *stated != digest.to_string()) {
-            let stated: String = stated.chars().take(100).collect();
-            return Err(
-                doing.other_content(format!("{digest}, which it calls {stated}"), "what it says that it is")
-            );
+        if let Some(stated) = stated_digest(&head.headers).filter(|stated| *stated != digest) {
+            return Err(doing.other_content(digest.to_string(), format!("{stated}, as the registry says")));
         }
-        let media_type = media_type(doing, &head.headers, &bytes)?;
+        let media_type = self.media_type(doing, &head.headers, &bytes)?;
         let size = bytes.len() as u64;
         let descriptor =
             Descriptor { media_type, digest, size, artifact_type: None, annotations: BTreeMap::new() };
         Ok(Some(Content { descriptor, bytes }))
+    }
+
+    /// What kind a manifest is: what it says itself, and what the registry says, which are the same.
+    fn media_type(&self, doing: &Doing, headers: &HeaderMap, bytes: &[u8]) -> Result<String, Trouble> {
+        let inside = serde_json::from_slice::<Kind>(bytes)
+            .map_err(|_| doing.malformed("the manifest is none, expected a JSON object with `mediaType`"))?
+            .media_type;
+        let outside = text_of(headers, header::CONTENT_TYPE.as_str())
+            .and_then(|text| text.split(';').next())
+            .map(|text| text.trim().to_owned());
+        match (inside, outside) {
+            (Some(inside), Some(outside)) if inside != outside => {
+                let (inside, outside) = (self.exchange.shown(&inside), self.exchange.shown(&outside));
+                Err(doing.malformed(format!(
+                    "the manifest calls itself `{inside}` and the registry calls it `{outside}`"
+                )))
+            }
+            (Some(one), _) | (None, Some(one)) => Ok(one),
+            (None, None) => Err(doing.malformed("nothing says what kind the manifest is")),
+        }
     }
 
     async fn read_blob(
@@ -146,7 +170,7 @@ impl Registry {
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(false),
             // It knows where the blob is.
-            StatusCode::FOUND | StatusCode::SEE_OTHER | StatusCode::TEMPORARY_REDIRECT => Ok(true),
+            status if is_redirect(status) => Ok(true),
             StatusCode::OK => {
                 let size = descriptor.size.to_string();
                 match text_of(answer.headers(), header::CONTENT_LENGTH.as_str()) {
@@ -206,10 +230,9 @@ impl Registry {
         if answer.status() != StatusCode::CREATED {
             return Err(self.exchange.refused(doing, answer, "the repository").await);
         }
-        match text_of(answer.headers(), CONTENT_DIGEST) {
-            Some(stated) if stated != digest.to_string() => {
-                let stated: String = stated.chars().take(100).collect();
-                Err(doing.other_content(stated, digest.to_string()))
+        match stated_digest(answer.headers()) {
+            Some(stated) if stated != *digest => {
+                Err(doing.other_content(stated.to_string(), digest.to_string()))
             }
             _ => Ok(()),
         }
@@ -364,30 +387,9 @@ fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// What kind a manifest is: what it says itself, and what the registry says, which are the same.
-fn media_type(doing: &Doing, headers: &HeaderMap, bytes: &[u8]) -> Result<String, Trouble> {
-    #[derive(serde::Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Kind {
-        media_type: Option<String>,
-    }
-    let inside = serde_json::from_slice::<Kind>(bytes)
-        .map_err(|error| doing.malformed(format!("the manifest is none: {error}")))?
-        .media_type;
-    let outside = text_of(headers, header::CONTENT_TYPE.as_str())
-        .and_then(|text| text.split(';').next())
-        .map(|text| text.trim().to_owned());
-    match (inside, outside) {
-        (Some(inside), Some(outside)) if inside != outside => {
-            let shown = |text: &str| text.chars().take(100).collect::<String>();
-            let (inside, outside) = (shown(&inside), shown(&outside));
-            Err(doing.malformed(format!(
-                "the manifest calls itself `{inside}` and the registry calls it `{outside}`"
-            )))
-        }
-        (Some(one), _) | (None, Some(one)) => Ok(one),
-        (None, None) => Err(doing.malformed("nothing says what kind the manifest is")),
-    }
+/// The digest that a registry says its answer has. One of another kind says nothing that can be compared.
+fn stated_digest(headers: &HeaderMap) -> Option<Digest> {
+    text_of(headers, CONTENT_DIGEST).and_then(Digest::parse)
 }
 
 fn too_large_manifest(doing: &Doing, bytes: Option<usize>) -> Trouble {

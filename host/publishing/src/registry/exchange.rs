@@ -20,8 +20,8 @@ use tokio::time::timeout;
 const REDIRECTS_MAX: u32 = 5;
 /// Bytes that are read of the reason for a refusal.
 const REASON_BYTES_MAX: u64 = 16 << 10;
-/// Characters of it that are shown.
-const REASON_CHARS_MAX: usize = 200;
+/// Characters that are shown of what a registry says.
+const SHOWN_CHARS_MAX: usize = 200;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("mainworker/", env!("CARGO_PKG_VERSION")));
 
@@ -180,6 +180,11 @@ impl Exchange {
         self.transport.body(doing, body, reading).await
     }
 
+    /// A text of the registry as it may be shown.
+    pub(super) fn shown(&self, text: &str) -> String {
+        shown(text.to_owned(), |text| self.authorization.masked(text))
+    }
+
     /// The trouble of an answer that is not the one hoped for, with the reason that it gives.
     pub(super) async fn refused(&self, doing: &Doing, answer: Response<Incoming>, what: &str) -> Trouble {
         let (head, body) = answer.into_parts();
@@ -215,7 +220,7 @@ impl Exchange {
     }
 }
 
-fn is_redirect(status: StatusCode) -> bool {
+pub(super) fn is_redirect(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::MOVED_PERMANENTLY
@@ -226,13 +231,18 @@ fn is_redirect(status: StatusCode) -> bool {
     )
 }
 
-/// The first error of a registry's list, on one line. `masked` comes first: a secret that is cut would not be known.
+/// The first error of a registry's list.
 fn reason(body: &[u8], masked: impl FnOnce(String) -> String) -> Option<String> {
     let reasons: Reasons = serde_json::from_slice(body).ok()?;
     let Reason { code, message } = reasons.errors.into_iter().next()?;
     let whole = [code, message].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
-    let line: String = masked(whole).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    (!line.is_empty()).then(|| line.chars().take(REASON_CHARS_MAX).collect())
+    (!whole.is_empty()).then(|| shown(whole, masked))
+}
+
+/// A text on one short line. `masked` comes first: a secret that is cut would not be known.
+fn shown(text: String, masked: impl FnOnce(String) -> String) -> String {
+    let line = masked(text);
+    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

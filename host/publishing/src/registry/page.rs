@@ -13,14 +13,15 @@ struct TagList {
     tags: Option<Vec<String>>,
 }
 
-/// The tags of a page.
-pub(super) fn tags(body: &[u8]) -> Result<Vec<String>, String> {
-    let list: TagList =
-        serde_json::from_slice(body).map_err(|error| format!("the list of tags is none: {error}"))?;
+/// The tags of a page. Why there are none does not repeat what the registry sent, which may be anything.
+pub(super) fn tags(body: &[u8]) -> Result<Vec<String>, &'static str> {
+    let list: TagList = serde_json::from_slice(body)
+        .map_err(|_| "the list of tags is none, expected JSON with an array `tags` of texts")?;
     let tags = list.tags.unwrap_or_default();
-    match tags.iter().find(|tag| !is_tag(tag)) {
-        None => Ok(tags),
-        Some(_) => Err("found a tag with characters that no tag may have in the list of tags".to_owned()),
+    if tags.iter().all(|tag| is_tag(tag)) {
+        Ok(tags)
+    } else {
+        Err("the list of tags has one with characters that no tag may have")
     }
 }
 

@@ -86,7 +86,9 @@ impl Doing {
         what: &str,
     ) -> Trouble {
         let reason = said.map(|said| format!(" ({said})")).unwrap_or_default();
-        let answer = format!("it answered {status}{reason}");
+        let asked_ms = retry_after_ms(headers);
+        let later = asked_ms.map(|ms| format!(", and asks to wait for {} s", ms / 1_000)).unwrap_or_default();
+        let answer = format!("it answered {status}{reason}{later}");
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.denied(answer),
             // What a registry says that only reads.
@@ -95,7 +97,7 @@ impl Doing {
             }
             StatusCode::NOT_FOUND => self.missing(what),
             _ if passes(status) => {
-                let again = retry_after_ms(headers).map_or(Again::Soon, Again::AfterMs);
+                let again = asked_ms.map_or(Again::Soon, Again::AfterMs);
                 Trouble { again, ..self.unavailable(answer) }
             }
             _ => self.unavailable(answer),
