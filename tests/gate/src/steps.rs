@@ -50,7 +50,7 @@ impl Step {
 pub const STEPS: &[Step] = &[
     Step::new(
         "toolchain",
-        "the wasm target, clippy and rustfmt are here, or are installed now",
+        "the wasm target, clippy, rustfmt, a registry and skopeo are here, or are installed now",
         toolchain::step,
     ),
     Step::new("fmt", "a diff shows what changed and not how it was laid out", cargo::fmt),

@@ -1,15 +1,21 @@
 //! Step `toolchain`: what a fresh machine lacks is installed here, and said.
 //!
-//! Presence is asked of the compiler and of cargo, not of rustup, so that a toolchain that came another way will do.
+//! Presence is asked of the compiler and of cargo, not of rustup, so that a toolchain that came another way will do; and of
+//! other programs, not of the system's package manager.
 
 use crate::console::Console;
 use crate::process::Invocation;
 use crate::runner::Gate;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use std::path::Path;
 
 /// What jobs are compiled for.
 pub const JOB_TARGET: &str = "wasm32-wasip2";
+
+/// Programs that tests start, each with its package in Debian. Any version will do.
+const PROGRAMS: [(&str, &str); 2] = [("docker-registry", "docker-registry"), ("skopeo", "skopeo")];
+/// There where systemd runs the services.
+const SYSTEMD: &str = "/run/systemd/system";
 
 pub(super) fn step(gate: &Gate) -> Result<()> {
     let version = rustc().args(["--version"]).ask(&gate.workspace.root)?;
@@ -23,7 +29,45 @@ pub(super) fn step(gate: &Gate) -> Result<()> {
             install(gate.console, &gate.workspace.root, "component", component)?;
         }
     }
-    Ok(())
+    ensure_programs(gate.console, &gate.workspace.root)
+}
+
+/// Sees to it that tests find the programs that they start.
+fn ensure_programs(console: Console, root: &Path) -> Result<()> {
+    let mut missing = Vec::new();
+    for (program, package) in PROGRAMS {
+        if Invocation::program(Path::new(program)).args(["--version"]).ask(root).is_ok() {
+            console.note(&format!("{program} is installed"));
+        } else {
+            missing.push((program, package));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let programs = missing.iter().map(|(program, _)| *program).collect::<Vec<_>>().join(" and ");
+    let commands = packages(missing.iter().map(|(_, package)| *package), Path::new(SYSTEMD).is_dir());
+    let ask =
+        |program: &str, argument: &str| Invocation::program(Path::new(program)).args([argument]).ask(root);
+    let is_root = ask("id", "-u").is_ok_and(|user| user.trim() == "0");
+    if !is_root || ask("apt-get", "--version").is_err() {
+        let lines: Vec<String> = commands.iter().map(Invocation::line).collect();
+        bail!("{programs} cannot be started, and tests need to; as root, run `{}`", lines.join(" && "));
+    }
+    console.warning(&format!("no {programs}: installing with apt-get"));
+    commands.iter().try_for_each(|command| command.run(console, root))
+}
+
+/// The commands that install Debian's packages. Its registry would begin to serve at once, open to the network.
+fn packages<'a>(packages: impl Iterator<Item = &'a str>, has_systemd: bool) -> Vec<Invocation> {
+    let apt_get = |args: &[&str]| {
+        Invocation::program(Path::new("apt-get"))
+            .args(args.iter().copied())
+            .env("DEBIAN_FRONTEND", "noninteractive")
+    };
+    let mask = Invocation::program(Path::new("systemctl")).args(["mask", "docker-registry"]);
+    let install = apt_get(&["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
+    has_systemd.then_some(mask).into_iter().chain([apt_get(&["update", "-qq"]), install]).collect()
 }
 
 /// Sees to it that job modules can be compiled. `cargo demo` needs this much and no more.
@@ -45,4 +89,25 @@ fn install(console: Console, root: &Path, kind: &str, name: &str) -> Result<()> 
 
 fn rustc() -> Invocation {
     Invocation::program(Path::new("rustc"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_of_a_machine_with_services_is_not_started() {
+        let lines = |has_systemd| {
+            packages(["docker-registry", "skopeo"].into_iter(), has_systemd)
+                .iter()
+                .map(Invocation::line)
+                .collect::<Vec<_>>()
+        };
+        let apt_get = [
+            "DEBIAN_FRONTEND=noninteractive apt-get update -qq",
+            "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker-registry skopeo",
+        ];
+        assert_eq!(lines(false), apt_get);
+        assert_eq!(lines(true), ["systemctl mask docker-registry", apt_get[0], apt_get[1]]);
+    }
 }
