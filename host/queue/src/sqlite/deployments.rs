@@ -277,3 +277,53 @@ fn history_entry(row: &Row<'_>) -> Result<HistoryEntry, Failure> {
         allowed_widenings: read_list(&allowed_widenings)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::known::Known;
+    use super::super::schema;
+    use super::*;
+    use mainworker_domain::lifecycle::State;
+    use rusqlite::Connection;
+
+    fn deploy(number: u8, expected: Option<u8>) -> Deploy {
+        let digest = |number| Digest::from_sha256([number; 32]);
+        let revision = NewRevision {
+            job: JobName::parse("echo").unwrap(),
+            module: digest(number),
+            oci_manifest: digest(number),
+            version: "1.0.0".to_owned(),
+            commit: String::new(),
+            builder: String::new(),
+            key_id: String::new(),
+            key_fingerprint: String::new(),
+            from: String::new(),
+        };
+        let (allowed_widenings, now, by) = (Vec::new(), Timestamp::from_ms(1), Actor::Operator);
+        Deploy { revision, expected: expected.map(digest), allowed_widenings, now, by }
+    }
+
+    #[test]
+    fn a_task_that_was_taken_in_the_same_transaction_keeps_its_revision() {
+        let connection = Connection::open_in_memory().unwrap();
+        for step in schema::STEPS {
+            connection.execute_batch(step).unwrap();
+        }
+        let session = Session::new(&connection);
+        let mut known = Known::load(&session).unwrap();
+        let mut writing = Writing { session: &session, known: &mut known };
+        let first = deploy(1, None);
+        writing.deploy(&first).unwrap();
+        writing.deploy(&deploy(2, Some(1))).unwrap();
+        let job = writing.known.job_id(&first.revision.job).unwrap();
+        let revision = writing.known.revisions.id(&first.revision.module).unwrap();
+        let collect =
+            CollectRevisions { keep: 0, superseded_before: Timestamp::MAX, revisions_max: 9, after: 0 };
+
+        writing.known.count(job, revision, None, Some(State::Queued)).unwrap();
+        assert_eq!(writing.collect_revisions(&collect).unwrap().revisions, []);
+        writing.known.count(job, revision, Some(State::Queued), None).unwrap();
+        let collected = writing.collect_revisions(&collect).unwrap().revisions;
+        assert_eq!(collected.iter().map(|one| one.module).collect::<Vec<_>>(), [first.revision.module]);
+    }
+}
