@@ -173,6 +173,21 @@ pub const OCCURRENCE_FORMAT_CHARS_MAX: usize = 100;
 pub const CRON_CHARS_MAX: usize = 400;
 /// Bytes of an OCI manifest or image index. What registries take at the most.
 pub const OCI_MANIFEST_BYTES_MAX: u64 = 4 << 20;
+/// Bytes of the config of a published module: the names of its imports and exports. A hundred interfaces need some kilobytes.
+pub const OCI_CONFIG_BYTES_MAX: u64 = 256 << 10;
+/// Bytes of `index.json` of a directory with publications. Some thirty thousand versions.
+pub const LAYOUT_INDEX_BYTES_MAX: u64 = 16 << 20;
+/// Milliseconds that a publisher waits for another one at the same directory. A module is written in less than a second; a
+/// publisher that was stopped in between must not hold up a host.
+pub const LAYOUT_LOCK_MS_MAX: u64 = 30 * SECOND;
+/// Bytes of a signed statement with its signature. The lists of a large job have some ten kilobytes.
+pub const BUNDLE_BYTES_MAX: u64 = 1 << 20;
+/// Signed statements that one release can have. Two for each key that signed it; more is somebody who fills a repository.
+pub const BUNDLES_MAX: usize = 32;
+/// Entries of each list in a signed statement: all powers of the largest manifest, or the samples of a job.
+pub const STATEMENT_ENTRIES_MAX: usize = 1_000;
+/// Characters of one text in a signed statement. A URL of the largest size that is sent has as many.
+pub const STATEMENT_TEXT_CHARS_MAX: usize = 8_000;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX + CONFIGURATION_BYTES_MAX < ENVELOPE_BYTES_MAX);
 const _: () = assert!(PAYLOAD_BYTES_MAX + OPTIONS_BYTES_MAX < SCHEDULE_BYTES_MAX);

@@ -4,8 +4,20 @@
 //! bytes stand in a registry and in a directory ([`repository`]), so a release has one digest everywhere. Nothing that
 //! comes from there is believed before its signature and its digests were checked.
 //!
+//! The way out: [`publication::Unsigned`] → [`publication::Publication`] → [`publication::publish`]. The way in:
+//! [`publication::pull`] → [`trust::Verified`] → [`trust::Release`]; each step takes only what the one before gave.
+//!
 //! This crate runs no module, knows no queue and no settings file, and asks no clock.
 
+#![forbid(unsafe_code)]
+
+pub mod bundle;
+pub mod dsse;
+pub mod key;
+pub mod layout;
 pub mod place;
+pub mod publication;
 pub mod registry;
 pub mod repository;
+pub mod statement;
+pub mod trust;

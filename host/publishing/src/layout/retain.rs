@@ -1,0 +1,64 @@
+//! Making room: what no kept release needs goes.
+
+use super::{Layout, blocking, unavailable};
+use crate::publication::{INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, referrers_tag};
+use crate::repository::RepositoryError;
+use mainworker_domain::digest::Digest;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+impl Layout {
+    /// Removes everything but these manifests with all that they name and the statements about them; how many contents went.
+    ///
+    /// Nobody may be putting something in meanwhile: what has no tag yet is not needed by anything.
+    ///
+    /// # Errors
+    /// A kept manifest that is missing or damaged, and then nothing was removed; what the operating system says.
+    pub async fn retain(&self, manifests: BTreeSet<Digest>) -> Result<usize, RepositoryError> {
+        let layout = self.clone();
+        blocking(move || layout.retain_now(&manifests)).await
+    }
+
+    fn retain_now(&self, manifests: &BTreeSet<Digest>) -> Result<usize, RepositoryError> {
+        let doing = self.doing("making room in");
+        let writer = self.folder.lock(&doing)?;
+        let mut index = self.read_index(&doing)?;
+        let lists: BTreeSet<String> = manifests.iter().map(|&manifest| referrers_tag(manifest)).collect();
+        let listed = index.manifests().filter(|(tag, _)| tag.is_some_and(|tag| lists.contains(tag)));
+        let listed = listed.filter_map(|(_, digest)| digest);
+        let mut open: Vec<Digest> = manifests.iter().copied().chain(listed).collect();
+        let mut needed = BTreeSet::new();
+        while let Some(digest) = open.pop() {
+            if !needed.insert(digest) {
+                continue;
+            }
+            for (named, has_parts) in named_by(&self.read_manifest(digest)?.bytes) {
+                if has_parts {
+                    open.push(named);
+                } else {
+                    needed.insert(named);
+                }
+            }
+        }
+        index.retain(|digest| needed.contains(&digest));
+        // First nothing leads there, then it goes.
+        self.write_index(&writer, &doing, &index)?;
+        let needed: BTreeSet<String> = needed.iter().map(Digest::hex).collect();
+        writer
+            .remove_blobs_but(|name| needed.contains(name))
+            .map_err(|error| unavailable(&doing, &error.to_string()))
+    }
+}
+
+/// What a manifest or an index names, and whether that is itself one.
+fn named_by(manifest: &[u8]) -> Vec<(Digest, bool)> {
+    let Ok(manifest) = serde_json::from_slice::<Value>(manifest) else { return Vec::new() };
+    let lists = ["layers", "manifests"].into_iter().filter_map(|list| manifest.get(list)?.as_array());
+    let descriptors = manifest.get("config").into_iter().chain(lists.flatten());
+    let named = descriptors.filter_map(|descriptor| {
+        let digest = Digest::parse(descriptor.get("digest")?.as_str()?)?;
+        let media_type = descriptor.get("mediaType")?.as_str()?;
+        Some((digest, matches!(media_type, MANIFEST_MEDIA_TYPE | INDEX_MEDIA_TYPE)))
+    });
+    named.collect()
+}
