@@ -38,6 +38,7 @@ fn every_command_explains_itself_with_an_example() {
         "settings check",
         "settings show",
         "bench sandbox",
+        "diff",
     ] {
         assert!(commands.contains(command), "`{command}` is not there: {commands:?}");
     }

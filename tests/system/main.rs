@@ -113,6 +113,9 @@ mod bad_samples;
 /// `module check`: what it takes, what it prints, how it ends.
 #[cfg(test)]
 mod check;
+/// `diff`: what a new revision of a job may do that the old one could not.
+#[cfg(test)]
+mod diff;
 /// `new`: crates that build and pass as they are, in a workspace and by themselves.
 #[cfg(test)]
 mod new;

@@ -340,6 +340,21 @@ fn what_is_no_power_is_told() {
 }
 
 #[test]
+fn what_is_needed_now_is_told_of_a_part_too() {
+    let hooks =
+        |to: &str, optional: bool| http(json!([{ "to": to, "methods": ["POST"], "optional": optional }]));
+    let noted = |old: Value, new: Value| {
+        let notes = Difference::between(Some(&job(old)), &job(new)).notes;
+        notes.into_iter().map(|it| it.name).collect::<Vec<_>>()
+    };
+    let (all, one) = ("https://*.x.com", "https://a.x.com");
+    assert_eq!(noted(hooks(all, true), hooks(one, false)), ["http:POST:https://a.x.com:required"]);
+    assert_eq!(noted(hooks(all, false), hooks(one, true)), ["http:POST:https://a.x.com:optional"]);
+    assert_eq!(noted(hooks(all, false), hooks(one, false)), [""; 0]);
+    assert_eq!(noted(hooks(one, true), hooks(all, false)), [""; 0]);
+}
+
+#[test]
 fn what_is_approved_is_named_exactly() {
     let old = job(json!({}));
     let new = job(json!({ "grants": { "schedule": ["send-email", "send-invoice"] } }));

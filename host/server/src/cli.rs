@@ -3,6 +3,8 @@
 pub mod audit;
 pub mod bench;
 pub mod cancel;
+pub mod diff;
+pub mod difference;
 pub mod jobs;
 pub mod list;
 pub mod log;
@@ -81,6 +83,8 @@ enum Command {
     /// Make, inspect and check job modules
     #[command(subcommand)]
     Module(module::ModuleCommand),
+    /// Show what a new revision of a job may do that the old one could not
+    Diff(diff::DiffArgs),
     /// Make a crate for a new job
     New(new::NewArgs),
     /// Check or show the host's settings
@@ -119,6 +123,7 @@ impl Cli {
             Command::Stats(args) => stats::stats(&args),
             Command::Jobs(args) => jobs::jobs(&args),
             Command::Module(command) => module::module(&command),
+            Command::Diff(args) => diff::diff(&args),
             Command::New(args) => new::new(&args),
             Command::Settings(command) => settings::settings(&command),
             Command::Bench(command) => bench::bench(&command),

@@ -3,6 +3,7 @@
 use crate::exit_code::ExitCode;
 use crate::hints;
 use mainworker_client::hints::told;
+use mainworker_domain::capability::NotAllowed;
 use mainworker_domain::outcome::Outcome;
 use mainworker_domain::rejection::{Rejected, Rejection};
 use mainworker_sandbox::refusal::{GrantRefusal, ModuleRefusal};
@@ -113,6 +114,20 @@ impl From<GrantRefusal> for Failure {
             message: refusal.to_string(),
             pointer: None,
             hint: Some(hints::of_grant(&refusal)),
+            retry_after_seconds: None,
+            exit: ExitCode::Refused,
+            outcome: Outcome::Refused,
+        }
+    }
+}
+
+impl From<NotAllowed> for Failure {
+    fn from(not_allowed: NotAllowed) -> Self {
+        Self {
+            code: "widening_not_allowed".to_owned(),
+            message: not_allowed.to_string(),
+            pointer: None,
+            hint: Some(hints::of_not_allowed(&not_allowed)),
             retry_after_seconds: None,
             exit: ExitCode::Refused,
             outcome: Outcome::Refused,

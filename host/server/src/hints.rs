@@ -3,6 +3,7 @@
 
 mod api;
 mod client;
+mod difference;
 mod new;
 mod sample;
 
@@ -12,6 +13,7 @@ pub use client::{
     of_schedule_to_put, of_tasks_out_of_reach, of_unsure_run, of_unsure_schedule, of_unsure_schedules,
     of_unsure_task,
 };
+pub use difference::{of_no_widening, of_not_allowed, of_two_jobs};
 pub use mainworker_client::hints::of_rejection;
 pub use new::of_new;
 pub use sample::{

@@ -130,6 +130,21 @@ pub fn print_error(code: &str, message: &str, pointer: Option<&str>, hint: Optio
     note(&text);
 }
 
+/// Prints what is no reason to fail, and what to try.
+pub fn print_warning(message: &str, hint: Option<&str>) {
+    let mut text = format!("{WARN}warning{WARN:#}: {}", printable_message(message));
+    if let Some(hint) = hint {
+        text.push_str(&format!("\n{HINT}hint{HINT:#}: {}", printable(hint)));
+    }
+    note(&text);
+}
+
+/// A text as a shell takes it for one word.
+pub fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-:=,+".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
 /// `text` with what a terminal would obey shown as escapes; line ends stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, |c| is_obeyed(c) && c != '\n')

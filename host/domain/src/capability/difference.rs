@@ -197,13 +197,22 @@ fn notes_on_job(old: &Manifest, new: &Manifest) -> Vec<Note> {
 
 /// Grants that were optional and are not, or the other way round.
 fn notes_on_needs(old: &Powers, new: &Powers) -> Vec<Note> {
-    let changed = new.also_in(old).filter(|(new, old)| new.is_optional != old.is_optional);
-    changed
-        .map(|(new, _)| match new.is_optional {
-            true => note(format!("{new}:optional"), "a host that does not give it runs the job all the same"),
-            false => note(format!("{new}:required"), "a host that does not give it refuses to run the job"),
-        })
-        .collect()
+    let note = |(new, covering): (&Capability, Vec<&Capability>)| {
+        // What nothing covers is a widening, and says itself whether it is optional.
+        let was_optional = covering.iter().map(|old| old.is_optional).reduce(|all, it| all && it)?;
+        match (was_optional, new.is_optional) {
+            (true, false) => {
+                let about = "a host that does not give it refuses to run the job";
+                Some(note(format!("{new}:required"), about))
+            }
+            (false, true) => {
+                let about = "a host that does not give it runs the job all the same";
+                Some(note(format!("{new}:optional"), about))
+            }
+            _ => None,
+        }
+    };
+    new.with_covering(old).filter_map(note).collect()
 }
 
 /// Keys that have to have a value now, whether they were there before or not.

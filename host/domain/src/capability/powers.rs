@@ -79,14 +79,14 @@ impl Powers {
         })
     }
 
-    /// Those that are in `other` as well, with what is said of each there.
-    pub(super) fn also_in<'a>(
+    /// Each with those of `other` that cover it.
+    pub(super) fn with_covering<'a>(
         &'a self,
         other: &'a Self,
-    ) -> impl Iterator<Item = (&'a Capability, &'a Capability)> {
-        self.iter().filter_map(|capability| {
-            let same = other.about_the_same(capability).iter().find(|it| it.power == capability.power);
-            same.map(|same| (capability, same))
+    ) -> impl Iterator<Item = (&'a Capability, Vec<&'a Capability>)> {
+        self.iter().map(|capability| {
+            let about_the_same = other.about_the_same(capability).iter();
+            (capability, about_the_same.filter(|other| other.covers(capability)).collect())
         })
     }
 }

@@ -107,7 +107,7 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn next_steps(name: &JobName, folder: &Path, is_member: bool) -> String {
-    let folder = shell_word(&folder.to_string_lossy());
+    let folder = terminal::shell_word(&folder.to_string_lossy());
     let envelope = files::envelope(name);
     let (enter, test, checked, built) = if is_member {
         (String::new(), format!("cargo test -p {name}"), folder.clone(), name.to_string())
@@ -123,10 +123,4 @@ next: edit src/lib.rs, then{enter}
   mainworker module build {built}
   echo '{envelope}' | mainworker run -"
     )
-}
-
-/// A path as a shell takes it for one word.
-fn shell_word(path: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
-    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
