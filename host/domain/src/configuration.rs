@@ -54,6 +54,8 @@ pub struct GrantedValue {
     pub secret: bool,
     /// Whether the job gets a placeholder for it, because the manifest says where alone the value may go.
     pub placeholder: bool,
+    /// Whether the host gave it, and not whoever asked.
+    pub of_host: bool,
 }
 
 /// What one attempt may read, sorted by key.
@@ -75,16 +77,17 @@ pub fn grant(
     // Valid JSON by construction of `Envelope`.
     let given: Value = serde_json::from_str(envelope.configuration().expose_secret()).unwrap_or(Value::Null);
     for (key, grant) in keys {
-        let from_envelope = || look_up(&given, key).map(|value| SecretString::from(as_text(value)));
+        let from_envelope = || look_up(&given, key).map(|value| (SecretString::from(as_text(value)), false));
+        let from_host = || host(key).map(|value| (value, true));
         let value = match grant.from {
             From::Envelope => from_envelope(),
-            From::Host => host(key),
-            From::Either => from_envelope().or_else(|| host(key)),
+            From::Host => from_host(),
+            From::Either => from_envelope().or_else(from_host),
         };
         match value {
-            Some(value) => {
-                let placeholder = !grant.only_to.is_empty();
-                granted.insert(key.clone(), GrantedValue { value, secret: grant.secret, placeholder });
+            Some((value, of_host)) => {
+                let (secret, placeholder) = (grant.secret, !grant.only_to.is_empty());
+                granted.insert(key.clone(), GrantedValue { value, secret, placeholder, of_host });
             }
             None if grant.required => return Err(key.clone()),
             None => {}
@@ -187,6 +190,7 @@ mod tests {
         {
             let granted = grant(&keys(&[("k", true, from)]), &envelope, &host).unwrap();
             assert_eq!(read(&granted, "k").as_deref(), Some(expected));
+            assert_eq!(granted["k"].of_host, expected == "host");
         }
         let missing = grant(&keys(&[("k", true, From::Host)]), &envelope, &|_| None);
         assert_eq!(missing.unwrap_err(), "k");

@@ -7,7 +7,7 @@ use crate::attempt_threads::AttemptThreads;
 use crate::bindings::JobPre;
 use crate::capabilities;
 use crate::engine::Engine;
-use crate::module_cache::ModuleCache;
+use crate::module_cache::{CodeRefusal, ModuleCache};
 use crate::module_file::ModuleFile;
 use crate::refusal::ModuleRefusal;
 use crate::state::State;
@@ -34,9 +34,15 @@ pub struct Module {
     revision: Arc<Revision>,
     pub(crate) pre: JobPre<State>,
     compiled: bool,
+    refused: Option<CodeRefusal>,
 }
 
 impl Module {
+    /// Why compiled code that was there for it was not loaded.
+    pub fn refused_code(&self) -> Option<CodeRefusal> {
+        self.refused
+    }
+
     /// What it is and what it says about itself.
     pub fn revision(&self) -> &Arc<Revision> {
         &self.revision
@@ -96,7 +102,12 @@ impl Sandbox {
         let refuse = |error: wasmtime::Error| ModuleRefusal::NotCompilable(format!("{error:#}"));
         let digest = file.revision().digest();
         let engine_hash = self.engine.compatibility_hash();
-        let cached = self.cache.as_ref().and_then(|cache| cache.read(&digest, engine_hash));
+        let cached = self.cache.as_ref().map(|cache| cache.read(&digest, engine_hash)).transpose();
+        let refused = cached.as_ref().err().copied();
+        if let Some(refusal) = refused {
+            tracing::warn!(module = %digest, problem = %refusal, "compiled module is refused, compiling it again");
+        }
+        let cached = cached.ok().flatten().flatten();
         let compiled = cached.is_none();
         let component = match cached.and_then(|code| load(self.engine.wasmtime(), &code)) {
             Some(component) => component,
@@ -115,7 +126,7 @@ impl Sandbox {
             }
         };
         let pre = self.linker.instantiate_pre(&component).and_then(JobPre::new).map_err(refuse)?;
-        Ok(Module { revision: Arc::clone(file.revision()), pre, compiled })
+        Ok(Module { revision: Arc::clone(file.revision()), pre, compiled, refused })
     }
 
     /// Compiles on a thread of its own with the lowest claim to a core, so that running attempts keep theirs.
@@ -138,8 +149,8 @@ impl Sandbox {
     reason = "wasmtime trusts compiled code; the cache hands out only what this host wrote"
 )]
 fn load(engine: &wasmtime::Engine, code: &[u8]) -> Option<Component> {
-    // SAFETY: the bytes come from `ModuleCache`, a folder that only this user may write to, and their checksum is that of
-    // what this host serialized. Code of another engine version or other settings is refused by wasmtime.
+    // SAFETY: the bytes come from `ModuleCache`, a folder that only this user may write to, and their code shows that this
+    // host serialized them, for this module. Code of another engine version or other settings is refused by wasmtime.
     match unsafe { Component::deserialize(engine, code) } {
         Ok(component) => Some(component),
         Err(error) => {

@@ -1,25 +1,44 @@
 //! Compiled code on disk, by module digest and engine settings.
 //!
 //! Compiled code is trusted by whoever loads it, so the folder must belong to this user and nobody else may write there;
-//! otherwise it is not used at all. Each file ends with the SHA-256 of the rest: a file that was cut short or damaged is
-//! compiled anew. Nothing from anywhere else is ever loaded as compiled code.
+//! otherwise it is not used at all. Each file ends with a code (HMAC-SHA256, with a key that is drawn for the folder) over the
+//! rest, the module's digest and the engine: a file that was cut short, damaged, put in the place of another or made elsewhere
+//! is refused and compiled anew. Nothing from anywhere else is ever loaded as compiled code.
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use hmac::{Hmac, KeyInit, Mac};
 use mainworker_domain::digest::Digest;
+use rand::TryRng;
+use rand::rngs::SysRng;
 use rustix::fs::{FileType, Mode, OFlags};
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 use std::fs::DirBuilder;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const CHECKSUM_BYTES: usize = 32;
+/// Bytes of the code at the end of each file, and of the key.
+const CODE_BYTES: usize = 32;
+/// The file with the key.
+const KEY_FILE: &str = "key";
 
 /// A folder of compiled modules.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ModuleCache {
     folder: Arc<Dir>,
+    authentic: Hmac<Sha256>,
+}
+
+/// Why compiled code is not loaded. The module is compiled anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodeRefusal {
+    /// It is not what this host wrote for this module.
+    #[error("it is not what this host compiled")]
+    Changed,
+    /// Others may have written it.
+    #[error("it is not this user's alone")]
+    NotPrivate,
 }
 
 /// Why a folder is not used as a cache.
@@ -69,33 +88,31 @@ impl ModuleCache {
             let folder = folder.to_owned();
             return Err(CacheError::NotPrivate { folder, owner: stat.st_uid, expected_owner, mode });
         }
-        Ok(Self { folder: Arc::new(Dir::from_std_file(held.into())) })
+        let folder = Dir::from_std_file(held.into());
+        let key = key(&folder).map_err(io_error)?;
+        let authentic = Hmac::new_from_slice(&key).map_err(|error| io_error(io::Error::other(error)))?;
+        Ok(Self { folder: Arc::new(folder), authentic })
     }
 
-    /// The compiled code of a module for an engine, if it is there, whole, and written by this user alone.
-    pub(crate) fn read(&self, digest: &Digest, engine: u64) -> Option<Vec<u8>> {
-        // Not waiting: something else than a file could stand there.
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-        let mut options = OpenOptions::new();
-        let mut file =
-            self.folder.open_with(name(digest, engine), options.read(true).custom_flags(flags)).ok()?;
-        let stat = rustix::fs::fstat(&file).ok()?;
-        let mode = Mode::from_raw_mode(stat.st_mode).bits();
-        let is_ours = stat.st_uid == rustix::process::geteuid().as_raw() && mode & 0o022 == 0;
-        if !is_ours || !FileType::from_raw_mode(stat.st_mode).is_file() {
-            tracing::warn!(module = %digest, "compiled module is not this user's alone, compiling it again");
-            return None;
-        }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).ok()?;
-        let code_bytes = bytes.len().checked_sub(CHECKSUM_BYTES)?;
-        let whole = Sha256::digest(&bytes[..code_bytes])[..] == bytes[code_bytes..];
-        if !whole {
-            tracing::warn!(module = %digest, "compiled module is damaged, compiling it again");
-            return None;
-        }
-        bytes.truncate(code_bytes);
-        Some(bytes)
+    /// What is signed of a module's code for an engine, but for the code itself.
+    fn code_of(&self, digest: &Digest, engine: u64) -> Hmac<Sha256> {
+        let mut code = self.authentic.clone();
+        code.update(digest.as_bytes());
+        code.update(&engine.to_le_bytes());
+        code
+    }
+
+    /// The compiled code of a module for an engine; none if it is not there.
+    ///
+    /// # Errors
+    /// Code that this host did not write, or that others may have changed.
+    pub(crate) fn read(&self, digest: &Digest, engine: u64) -> Result<Option<Vec<u8>>, CodeRefusal> {
+        let Some(mut bytes) = read_private(&self.folder, &name(digest, engine))? else { return Ok(None) };
+        let code_begins = bytes.len().checked_sub(CODE_BYTES).ok_or(CodeRefusal::Changed)?;
+        let expected = self.code_of(digest, engine).chain_update(&bytes[..code_begins]);
+        expected.verify_slice(&bytes[code_begins..]).map_err(|_| CodeRefusal::Changed)?;
+        bytes.truncate(code_begins);
+        Ok(Some(bytes))
     }
 
     /// Keeps compiled code, aside and renamed, so that a reader never sees a part of it.
@@ -112,7 +129,8 @@ impl ModuleCache {
             .open_with(&aside, options.write(true).create_new(true).mode(0o600))
             .and_then(|mut file| {
                 file.write_all(code)?;
-                file.write_all(&Sha256::digest(code))?;
+                let authentic = self.code_of(digest, engine).chain_update(code).finalize();
+                file.write_all(&authentic.into_bytes())?;
                 file.sync_all()
             })
             .and_then(|()| self.folder.rename(&aside, &self.folder, name(digest, engine)));
@@ -121,6 +139,58 @@ impl ModuleCache {
         }
         written
     }
+}
+
+impl std::fmt::Debug for ModuleCache {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModuleCache").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+/// The bytes of a file that this user alone may write; none if it is not there, or cannot be read.
+fn read_private(folder: &Dir, name: &str) -> Result<Option<Vec<u8>>, CodeRefusal> {
+    // Not waiting: something else than a file could stand there.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let opened = folder.open_with(name, OpenOptions::new().read(true).custom_flags(flags));
+    let Ok(mut file) = opened else { return Ok(None) };
+    let Ok(stat) = rustix::fs::fstat(&file) else { return Ok(None) };
+    let mode = Mode::from_raw_mode(stat.st_mode).bits();
+    let is_ours = stat.st_uid == rustix::process::geteuid().as_raw() && mode & 0o022 == 0;
+    if !is_ours || !FileType::from_raw_mode(stat.st_mode).is_file() {
+        return Err(CodeRefusal::NotPrivate);
+    }
+    let mut bytes = Vec::new();
+    Ok(file.read_to_end(&mut bytes).is_ok().then_some(bytes))
+}
+
+/// The folder's key, which is drawn where there is none that can be used. Who draws at the same time agrees on one of them.
+fn key(folder: &Dir) -> io::Result<[u8; CODE_BYTES]> {
+    // Looked for before it is read: one that somebody draws in between is whole.
+    let is_there = folder.symlink_metadata(KEY_FILE).is_ok();
+    let known = || read_private(folder, KEY_FILE).ok().flatten().and_then(|bytes| bytes.try_into().ok());
+    if let Some(key) = known() {
+        return Ok(key);
+    }
+    let mut drawn = [0; CODE_BYTES];
+    SysRng.try_fill_bytes(&mut drawn).map_err(io::Error::other)?;
+    let aside = format!(".{KEY_FILE}.{}", std::process::id());
+    let _ = folder.remove_file(&aside);
+    // One that is there and cannot be used vouches for nothing.
+    if is_there {
+        folder.remove_file(KEY_FILE)?;
+    }
+    let options = OpenOptions::new().write(true).create_new(true).mode(0o600).clone();
+    let written = folder.open_with(&aside, &options).and_then(|mut file| {
+        file.write_all(&drawn)?;
+        file.sync_all()
+    });
+    let linked = written.and_then(|()| match folder.hard_link(&aside, folder, KEY_FILE) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    });
+    let _ = folder.remove_file(&aside);
+    linked?;
+    known().ok_or_else(|| io::Error::other(format!("the file `{KEY_FILE}` in it cannot be read")))
 }
 
 fn name(digest: &Digest, engine: u64) -> String {
@@ -139,23 +209,53 @@ mod tests {
     fn code_is_read_back_only_whole_and_for_the_same_engine() {
         let folder = tempfile::tempdir().unwrap();
         let cache = ModuleCache::open(&folder.path().join("cache")).unwrap();
-        assert_eq!(cache.read(&DIGEST, 1), None);
+        assert_eq!(cache.read(&DIGEST, 1), Ok(None));
         cache.write(&DIGEST, 1, b"code").unwrap();
-        assert_eq!(cache.read(&DIGEST, 1).as_deref(), Some(b"code".as_slice()));
-        assert_eq!(cache.read(&DIGEST, 2), None);
+        assert_eq!(cache.read(&DIGEST, 1), Ok(Some(b"code".to_vec())));
+        assert_eq!(cache.read(&DIGEST, 2), Ok(None));
 
         let path = folder.path().join("cache").join(name(&DIGEST, 1));
-        let mut bytes = fs::read(&path).unwrap();
-        bytes[0] ^= 1;
-        fs::write(&path, &bytes).unwrap();
-        assert_eq!(cache.read(&DIGEST, 1), None, "a changed byte");
-        bytes[0] ^= 1;
-        fs::write(&path, &bytes).unwrap();
-        assert!(cache.read(&DIGEST, 1).is_some(), "whole again");
+        let whole = fs::read(&path).unwrap();
+        for byte in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[byte] ^= 1;
+            fs::write(&path, &bytes).unwrap();
+            assert_eq!(cache.read(&DIGEST, 1), Err(CodeRefusal::Changed), "byte {byte} is another");
+        }
+        fs::write(&path, &whole).unwrap();
+        assert!(cache.read(&DIGEST, 1).unwrap().is_some(), "whole again");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        assert_eq!(cache.read(&DIGEST, 1), None, "a file that others may write to");
+        assert_eq!(cache.read(&DIGEST, 1), Err(CodeRefusal::NotPrivate), "a file that others may write to");
         fs::write(&path, b"short").unwrap();
-        assert_eq!(cache.read(&DIGEST, 1), None, "a cut file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(cache.read(&DIGEST, 1), Err(CodeRefusal::Changed), "a cut file");
+    }
+
+    #[test]
+    fn code_of_another_module_engine_or_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (own, other) = (folder.path().join("own"), folder.path().join("other"));
+        let cache = ModuleCache::open(&own).unwrap();
+        cache.write(&DIGEST, 1, b"code").unwrap();
+        let another = Digest::from_sha256([8; 32]);
+        for (digest, engine) in [(&another, 1), (&DIGEST, 2)] {
+            fs::copy(own.join(name(&DIGEST, 1)), own.join(name(digest, engine))).unwrap();
+            assert_eq!(cache.read(digest, engine), Err(CodeRefusal::Changed));
+        }
+        let stranger = ModuleCache::open(&other).unwrap();
+        fs::copy(own.join(name(&DIGEST, 1)), other.join(name(&DIGEST, 1))).unwrap();
+        assert_eq!(stranger.read(&DIGEST, 1), Err(CodeRefusal::Changed));
+    }
+
+    #[test]
+    fn the_key_outlives_its_process_and_one_that_cannot_be_used_vouches_for_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache");
+        ModuleCache::open(&path).unwrap().write(&DIGEST, 1, b"code").unwrap();
+        assert!(ModuleCache::open(&path).unwrap().read(&DIGEST, 1).unwrap().is_some());
+        assert_eq!(fs::metadata(path.join(KEY_FILE)).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(path.join(KEY_FILE), b"short").unwrap();
+        assert_eq!(ModuleCache::open(&path).unwrap().read(&DIGEST, 1), Err(CodeRefusal::Changed));
     }
 
     #[test]

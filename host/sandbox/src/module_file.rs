@@ -26,6 +26,7 @@ pub struct ModuleFile {
     bytes: Vec<u8>,
     revision: Arc<Revision>,
     imports: Vec<String>,
+    exports: Vec<String>,
 }
 
 /// What a component shows from outside.
@@ -55,7 +56,8 @@ impl ModuleFile {
         for import in &outline.imports {
             check_import(import, revision.description())?;
         }
-        Ok(Self { bytes, revision: Arc::new(revision), imports: outline.imports })
+        let Outline { imports, exports, .. } = outline;
+        Ok(Self { bytes, revision: Arc::new(revision), imports, exports })
     }
 
     /// A component without a manifest section, as a compiler leaves it, with the section appended.
@@ -86,6 +88,11 @@ impl ModuleFile {
     /// The names of the component's imports.
     pub fn imports(&self) -> &[String] {
         &self.imports
+    }
+
+    /// The names of its exports.
+    pub fn exports(&self) -> &[String] {
+        &self.exports
     }
 }
 

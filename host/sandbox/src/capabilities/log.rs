@@ -288,7 +288,7 @@ mod tests {
     fn log(limits: &Limits, secret: Option<&str>) -> Arc<Log> {
         let granted = secret.map(|secret| {
             let value = SecretString::from(secret);
-            ("k".to_owned(), GrantedValue { value, secret: true, placeholder: false })
+            ("k".to_owned(), GrantedValue { value, secret: true, placeholder: false, of_host: true })
         });
         let masker = Arc::new(Masker::new(&granted.into_iter().collect()));
         Arc::new(Log::new(masker, limits, None))

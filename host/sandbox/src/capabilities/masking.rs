@@ -201,7 +201,7 @@ mod tests {
     fn masker(secrets: &[&str]) -> Masker {
         let granted = secrets.iter().enumerate().map(|(index, secret)| {
             let value = SecretString::from(*secret);
-            (format!("k{index}"), GrantedValue { value, secret: true, placeholder: false })
+            (format!("k{index}"), GrantedValue { value, secret: true, placeholder: false, of_host: true })
         });
         Masker::new(&granted.collect())
     }

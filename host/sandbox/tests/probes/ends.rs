@@ -105,6 +105,7 @@ async fn only_granted_configuration_exists() {
         value: "as given".to_owned().into(),
         secret: false,
         placeholder: false,
+        of_host: false,
     };
     let (run, _) = harness.case("asks for keys that were not granted");
     let read = run.value("granted", value).result().await;

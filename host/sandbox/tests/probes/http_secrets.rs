@@ -16,7 +16,10 @@ fn sending(harness: &Harness, server: &Server, value: &str, places: Value) -> Ru
         .probe(json!({ "probe": "sends_secret", "authority": server.authority(), "path": "/" }))
         .http(&server.origin())
         .key("secret", json!({ "secret": true, "only-to": [server.origin()], "in": places }))
-        .value("secret", GrantedValue { value: value.to_owned().into(), secret: true, placeholder: true })
+        .value(
+            "secret",
+            GrantedValue { value: value.to_owned().into(), secret: true, placeholder: true, of_host: true },
+        )
 }
 
 fn log(report: &mainworker_sandbox::attempt::AttemptReport) -> String {
@@ -145,7 +148,8 @@ async fn a_digit_behind_a_placeholder_makes_no_other_placeholder_of_it() {
     let mut run =
         sending(&harness, &server, "the-second", json!(["header"])).with("authorization", "Bearer {}0");
     for key in ["a", "t02", "t03", "t04", "t05", "t06", "t07", "t08", "t09", "t10", "t11"] {
-        let value = GrantedValue { value: key.repeat(9).into(), secret: true, placeholder: true };
+        let value =
+            GrantedValue { value: key.repeat(9).into(), secret: true, placeholder: true, of_host: true };
         run = run
             .key(key, json!({ "secret": true, "only-to": [server.origin()], "in": ["header"] }))
             .value(key, value);

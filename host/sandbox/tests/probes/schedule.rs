@@ -75,12 +75,22 @@ async fn a_task_that_is_not_taken_is_refused_at_the_call() {
     );
     assert!(urgent.contains("`priority` is 10, expected 0 (last) to 9 (first)"), "{urgent}");
 
-    let secret = GrantedValue { value: "canary-4b1d".to_owned().into(), secret: true, placeholder: false };
+    let secret = GrantedValue {
+        value: "canary-4b1d".to_owned().into(),
+        secret: true,
+        placeholder: false,
+        of_host: true,
+    };
     let told = asking(&harness, &door, "echo", json!({ "k": "x canary-4b1d" })).value("secret", secret);
     let told = refused(told.result().await["answers"].clone());
     assert!(told.contains("one of the job's secrets") && !told.contains("canary"), "{told}");
 
-    let secret = GrantedValue { value: "canary-4b1d".to_owned().into(), secret: true, placeholder: false };
+    let secret = GrantedValue {
+        value: "canary-4b1d".to_owned().into(),
+        secret: true,
+        placeholder: false,
+        of_host: true,
+    };
     let told = asking(&harness, &door, "echo", json!({}))
         .with("idempotency-key", "CANARY-4b1d")
         .value("secret", secret);

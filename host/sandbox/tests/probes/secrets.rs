@@ -10,7 +10,7 @@ use serde_json::json;
 const CANARY: &str = "canary-4b1d\"c0ffee\\99";
 
 fn secret(value: &str) -> GrantedValue {
-    GrantedValue { value: value.to_owned().into(), secret: true, placeholder: false }
+    GrantedValue { value: value.to_owned().into(), secret: true, placeholder: false, of_host: true }
 }
 
 /// What can be seen of a run in which the probe tells its secret in `place`.
