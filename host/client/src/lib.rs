@@ -68,6 +68,7 @@
 mod answer;
 pub mod blocking;
 mod client;
+mod deployments;
 mod error;
 mod feed;
 mod follow;

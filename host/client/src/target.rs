@@ -32,6 +32,11 @@ impl Target {
         Self::with_name("/v1/tokens/", "the token's id", id, rest)
     }
 
+    /// `/v1/deployments/{id}`.
+    pub(crate) fn of_deployment(id: &str) -> Result<Self, ClientError> {
+        Self::with_name("/v1/deployments/", "the deployment's id", id, "")
+    }
+
     /// `/v1/schedules/{name}` and what follows.
     pub(crate) fn of_schedule(name: &str, rest: &'static str) -> Result<Self, ClientError> {
         Self::with_name("/v1/schedules/", "the schedule", name, rest)

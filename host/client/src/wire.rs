@@ -4,10 +4,12 @@
 //! do not know, so that a newer host can say more.
 
 mod access;
+mod deployments;
 mod description;
 mod schedules;
 
 pub use access::*;
+pub use deployments::*;
 pub use description::JobDescription;
 pub use schedules::*;
 
