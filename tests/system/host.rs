@@ -115,7 +115,7 @@ impl TestHost {
 
     /// A run of an envelope that has been written to `envelope.json`. Compiled modules are kept in the world.
     pub(crate) fn run_written(&self) -> Invocation<'_> {
-        self.mainworker(&["run", "envelope.json", "--modules", "modules", "--data", "data"])
+        self.mainworker(&["run", "envelope.json", "--untrusted", "--modules", "modules", "--data", "data"])
     }
 
     /// A run of this envelope. Compiled modules are shared by all tests, to compile each once.
@@ -125,6 +125,7 @@ impl TestHost {
         self.mainworker(&[
             "run",
             "envelope.json",
+            "--untrusted",
             "--modules",
             "modules",
             "--data",

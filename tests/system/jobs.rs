@@ -5,7 +5,9 @@ use mainworker_domain::manifest::Manifest;
 use mainworker_sandbox::module_file::ModuleFile;
 use serde_json::Value;
 use std::env;
-use std::fs;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -24,7 +26,19 @@ pub(crate) fn kept(name: &str) -> PathBuf {
 
 /// Where compiled modules are kept, by digest, for all tests together.
 pub(crate) fn shared_data() -> PathBuf {
-    kept("data")
+    static SHARED: LazyLock<PathBuf> = LazyLock::new(|| {
+        let data = kept("data");
+        let cache = data.join("module-cache");
+        DirBuilder::new().recursive(true).mode(0o700).create(&cache).expect("a folder");
+        // One key for all hosts of these tests, so that each takes what another compiled.
+        let key = OpenOptions::new().write(true).create_new(true).mode(0o600).open(cache.join("key"));
+        match key {
+            Ok(mut key) => key.write_all(b"one for all hosts of these tests").expect("a file"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}"),
+        }
+        data
+    });
+    SHARED.clone()
 }
 
 /// The folder with every job of `jobs-wasm`, built by the binary.

@@ -86,6 +86,9 @@ mod dev_clock;
 /// Who is told what went wrong.
 #[cfg(test)]
 mod notices;
+/// Publishing modules, deploying them, and all that is not taken.
+#[cfg(test)]
+mod publishing;
 /// The commands for a running host.
 #[cfg(test)]
 mod remote;

@@ -59,10 +59,20 @@ impl TestHost {
         variables: &[(&str, &str)],
         flags: &[&str],
     ) -> Serving<'_> {
+        let modules = ["--dev", "--modules", "modules"];
+        self.start(settings, listen, variables, &[&modules, flags].concat())
+    }
+
+    /// Serves what is deployed to it.
+    pub(crate) fn serve_deployed(&self, settings: &str) -> Serving<'_> {
+        self.settings(settings);
+        self.start("mainworker.toml", "127.0.0.1:0", &[], &[])
+    }
+
+    fn start(&self, settings: &str, listen: &str, variables: &[(&str, &str)], flags: &[&str]) -> Serving<'_> {
         exchange_compiled(&jobs::shared_data().join("module-cache"), &self.path("data/module-cache"));
-        let args = ["serve", "--settings", settings, "--modules", "modules", "--data", "data", "--listen"];
-        let (mut command, host) = self.mainworker(&args).arg(listen).by_hand();
-        command.args(flags);
+        let args = ["serve", "--settings", settings, "--data", "data", "--listen", listen];
+        let (mut command, host) = self.mainworker(&[&args[..], flags].concat()).by_hand();
         command.envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
@@ -140,7 +150,9 @@ impl Drop for Serving<'_> {
 fn exchange_compiled(from: &Path, to: &Path) {
     DirBuilder::new().recursive(true).mode(0o700).create(to).expect("a folder");
     let Ok(entries) = fs::read_dir(from) else { return };
-    let compiled = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "cwasm");
+    let compiled = |path: &PathBuf| {
+        path.ends_with("key") || path.extension().is_some_and(|extension| extension == "cwasm")
+    };
     for file in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(compiled) {
         let name = file.file_name().expect("it is a file");
         // Most are there already.

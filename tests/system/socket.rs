@@ -146,7 +146,8 @@ fn what_is_in_its_place_is_not_touched() {
     let host = TestHost::new();
     host.write("closed.toml", "");
     host.folder("data").write("data/host.sock", "somebody's");
-    let args = ["serve", "--settings", "closed.toml", "--modules", "modules", "--data", "data", "--listen"];
+    let args =
+        ["serve", "--settings", "closed.toml", "--dev", "--modules", "modules", "--data", "data", "--listen"];
     let serve = || host.mainworker(&args).arg("127.0.0.1:0").finish().exits(2).stderr();
     let said = serve();
     assert!(

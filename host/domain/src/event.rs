@@ -3,6 +3,7 @@
 //! Texts in an event are already masked: whoever makes one is inside the capability that knows the secrets.
 
 use crate::access::TokenId;
+use crate::digest::Digest;
 use crate::job_name::JobName;
 use crate::lifecycle::{Reason, State};
 use crate::outcome::Outcome;
@@ -182,6 +183,26 @@ pub enum Event {
         /// `created`, `changed`, `deleted`, `paused` or `resumed`.
         change: &'static str,
     },
+    /// A job runs another revision from now on, or none.
+    DeploymentChanged {
+        /// The job.
+        job: JobName,
+        /// `deployed`, `rolled-back` or `undeployed`.
+        change: &'static str,
+        /// What is current now.
+        revision: Option<Digest>,
+    },
+    /// A module is not what somebody vouches for, or nobody whom the settings trust does any more.
+    ModuleRefused {
+        /// The job, if it came so far.
+        job: Option<JobName>,
+        /// The revision that was meant.
+        revision: Option<Digest>,
+        /// The stable code.
+        code: String,
+        /// What was being done, what was found and expected.
+        message: String,
+    },
     /// A credential that somebody showed is not good.
     CredentialRefused {
         /// In a word: `closed`, `not-bearer`, `wrong`, `revoked` or `expired`.
@@ -214,6 +235,8 @@ impl Event {
             Self::Paused { .. } => "paused",
             Self::RunsMissed { .. } => "runs-missed",
             Self::ScheduleChanged { .. } => "schedule-changed",
+            Self::DeploymentChanged { .. } => "deployment-changed",
+            Self::ModuleRefused { .. } => "module-refused",
             Self::CredentialRefused { .. } => "credential-refused",
             Self::HostError { .. } => "host-error",
         }

@@ -22,6 +22,8 @@ pub const JSON_DEPTH_MAX: usize = 64;
 pub const MODULE_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of a repository's whole list of tags: a hundred thousand of them.
 pub const TAG_LIST_BYTES_MAX: u64 = 8 << 20;
+/// Widenings that one deployment can be allowed by name. A manifest has some dozen powers.
+pub const WIDENINGS_MAX: usize = 1_000;
 /// Bytes of the manifest section in a module: a manifest and two schemas.
 pub const MANIFEST_SECTION_BYTES_MAX: u64 = 256 << 10;
 /// Bytes of one schema. Large enough for a hundred fields with descriptions.

@@ -21,3 +21,5 @@ pub mod registry;
 pub mod repository;
 pub mod statement;
 pub mod trust;
+
+mod codes;

@@ -11,6 +11,7 @@ mod bulk;
 mod cancel;
 mod connections;
 mod cursor;
+mod deployments;
 mod endpoint;
 mod enqueue;
 mod etag;
@@ -165,6 +166,8 @@ fn routes() -> Vec<(Endpoint, Handler)> {
     const OPERATE: Needs = Needs::OneOf(&[Operate]);
     const ENQUEUE_OR_OPERATE: Needs = Needs::OneOf(&[Enqueue, Operate]);
     const ADMIN: Needs = Needs::OneOf(&[Admin]);
+    const DEPLOY: Needs = Needs::OneOf(&[Deploy]);
+    const READ_OR_DEPLOY: Needs = Needs::OneOf(&[Read, Deploy]);
     const DEPLOY_OR_ADMIN: Needs = Needs::OneOf(&[Deploy, Admin]);
     const OPERATE_OR_ADMIN: Needs = Needs::OneOf(&[Operate, Admin]);
     const READ_OR_ENQUEUE: Needs = Needs::OneOf(&[Read, Enqueue]);
@@ -184,6 +187,11 @@ fn routes() -> Vec<(Endpoint, Handler)> {
         row("GET", "/v1/jobs/{name}/description", READ_OR_ENQUEUE, get(jobs::describe_job)),
         row("POST", "/v1/jobs/{name}/pause", OPERATE, post(pause::pause_job)),
         row("POST", "/v1/jobs/{name}/resume", OPERATE, post(pause::resume_job)),
+        row("GET", "/v1/jobs/{name}/revisions", READ_OR_DEPLOY, get(deployments::list_revisions)),
+        row("POST", "/v1/jobs/{name}/rollback", DEPLOY, post(deployments::roll_back)),
+        row("POST", "/v1/jobs/{name}/undeploy", DEPLOY, post(deployments::undeploy)),
+        row("POST", "/v1/deployments", DEPLOY, post(deployments::deploy)),
+        row("GET", "/v1/deployments/{id}", DEPLOY, get(deployments::show_deployment)),
         row("POST", "/v1/pause", OPERATE, post(pause::pause_all)),
         row("POST", "/v1/resume", OPERATE, post(pause::resume_all)),
         row("GET", "/v1/schedules", READ, get(schedules::list_schedules)),
@@ -312,6 +320,11 @@ mod tests {
         GET /v1/jobs/{name}/description: enqueue read
         POST /v1/jobs/{name}/pause: operate
         POST /v1/jobs/{name}/resume: operate
+        GET /v1/jobs/{name}/revisions: read deploy
+        POST /v1/jobs/{name}/rollback: deploy
+        POST /v1/jobs/{name}/undeploy: deploy
+        POST /v1/deployments: deploy
+        GET /v1/deployments/{id}: deploy
         POST /v1/pause: operate
         POST /v1/resume: operate
         GET /v1/schedules: read

@@ -3,17 +3,21 @@
 pub mod audit;
 pub mod bench;
 pub mod cancel;
+pub mod deploy;
 pub mod diff;
 pub mod difference;
 pub mod jobs;
+pub mod key;
 pub mod list;
 pub mod log;
 pub mod module;
 pub mod new;
 pub mod pause;
+pub mod publish;
 pub mod queue;
 pub mod remote;
 pub mod retry;
+pub mod revisions;
 pub mod run;
 pub mod schedule;
 pub mod serve;
@@ -68,6 +72,19 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Let attempts begin again
     Resume(pause::ResumeArgs),
+    /// Make and show keys with which modules are signed
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Test modules, sign what they are, and publish them
+    Publish(publish::PublishArgs),
+    /// Let a running host take a published module and run it from now on
+    Deploy(deploy::DeployArgs),
+    /// List the revisions of a job that a running host keeps
+    Revisions(revisions::RevisionsArgs),
+    /// Let a former revision of a job run again
+    Rollback(revisions::RollbackArgs),
+    /// Take a job away from a running host
+    Undeploy(revisions::UndeployArgs),
     /// See, change and trigger what a running host runs by itself
     #[command(subcommand)]
     Schedule(schedule::ScheduleCommand),
@@ -115,6 +132,12 @@ impl Cli {
             Command::Log(args) => log::log(&args),
             Command::Cancel(args) => cancel::cancel(&args),
             Command::Retry(args) => retry::retry(&args),
+            Command::Key(command) => key::key(&command),
+            Command::Publish(args) => publish::publish(&args),
+            Command::Deploy(args) => deploy::deploy(&args),
+            Command::Revisions(args) => revisions::revisions(&args),
+            Command::Rollback(args) => revisions::rollback(&args),
+            Command::Undeploy(args) => revisions::undeploy(&args),
             Command::Schedule(command) => schedule::schedule(&command),
             Command::Token(command) => token::token(&command),
             Command::Audit(args) => audit::audit(&args),

@@ -125,6 +125,15 @@ impl Stamped {
             Event::ScheduleChanged { schedule, change } => {
                 json!({ "schedule": schedule.as_str(), "change": change })
             }
+            Event::DeploymentChanged { job, change, revision } => {
+                json!({ "job": job.as_str(), "change": change, "revision": revision.map(|revision| revision.to_string()) })
+            }
+            Event::ModuleRefused { job, revision, code, message } => json!({
+                "job": job.as_ref().map(JobName::as_str),
+                "revision": revision.map(|revision| revision.to_string()),
+                "code": code,
+                "message": message,
+            }),
             Event::CredentialRefused { why, address, token } => {
                 json!({ "why": why, "address": address, "token": token.as_ref().map(TokenId::as_str) })
             }

@@ -39,6 +39,8 @@ impl Followers {
             | Event::Paused { .. }
             | Event::RunsMissed { .. }
             | Event::ScheduleChanged { .. }
+            | Event::DeploymentChanged { .. }
+            | Event::ModuleRefused { .. }
             | Event::CredentialRefused { .. }
             | Event::HostError { .. } => {}
         })

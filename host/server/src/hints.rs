@@ -3,6 +3,7 @@
 
 mod api;
 mod client;
+mod deployments;
 mod difference;
 mod new;
 mod sample;
@@ -13,12 +14,16 @@ pub use client::{
     of_schedule_to_put, of_tasks_out_of_reach, of_unsure_run, of_unsure_schedule, of_unsure_schedules,
     of_unsure_task,
 };
+pub use deployments::{
+    of_changed_publication, of_deployment, of_not_vouched, of_nothing_deployed, of_registry,
+    of_revision_away, of_signing_key, of_unknown_builder, of_unknown_commit, of_unknown_commit_time,
+};
 pub use difference::{of_no_widening, of_not_allowed, of_two_jobs};
 pub use mainworker_client::hints::of_rejection;
 pub use new::of_new;
 pub use sample::{
-    of_missing_samples, of_nothing_to_check, of_output, of_pack_out, of_sample, of_samples_of_many,
-    of_schemas, of_unreadable_samples,
+    of_failed_samples, of_missing_samples, of_nothing_to_check, of_output, of_pack_out, of_sample,
+    of_samples_of_many, of_schemas, of_unreadable_samples,
 };
 
 use crate::failure::Failure;
@@ -56,6 +61,17 @@ pub fn of_job_to_schedule(failure: &Failure, job: &JobName) -> Option<String> {
     (failure.code == "source_not_allowed").then(|| {
         format!("add `scheduler` to `[schedulable-by] sources` in the job.toml of `{job}`: a schedule asks as that")
     })
+}
+
+/// For a module that sees something of the host and that nobody vouches for.
+pub fn of_untrusted_module() -> String {
+    "`--untrusted` runs it all the same; without `--modules` the revision that `mainworker deploy` brought runs".to_owned()
+}
+
+/// For modules of a folder on a host that somebody may rely on.
+pub fn of_modules_without_dev() -> String {
+    "`mainworker deploy` brings modules that somebody vouches for; `--dev` reads a folder, on a host for trying things out"
+        .to_owned()
 }
 
 /// For a token that is not made.

@@ -9,6 +9,7 @@ pub use running::Running;
 
 use crate::access::{Access, Caller};
 use crate::clock::HostClock;
+use crate::deployments::Deployments;
 use crate::events::Events;
 use crate::failure::Failure;
 use crate::followers::Followers;
@@ -67,6 +68,8 @@ pub struct Host {
     pub followers: Arc<Followers>,
     /// The jobs.
     pub modules: Arc<JobModules>,
+    /// What deploying needs.
+    pub deployments: Deployments,
     /// Whether it takes tasks; an observer of the events.
     pub readiness: Arc<Readiness>,
     /// Who may ask.

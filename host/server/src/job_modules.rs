@@ -1,79 +1,89 @@
-//! The jobs of a running host: the modules folder, read again only where a file has changed.
+//! The jobs of a host: what was deployed, or, for whoever develops them, the modules of a folder.
 //!
 //! What is known of a job is its module's own description; no module is compiled or run to know it.
 
+mod deployed;
+mod folder;
+
+pub use deployed::{Current, DeployedModules, Pinned, modules_layout};
+
 use crate::failure::Failure;
 use crate::modules_folder::ModulesFolder;
+use folder::FolderModules;
 use mainworker_domain::catalog::{Catalog, KnownJob, Revision};
 use mainworker_domain::digest::Digest;
 use mainworker_domain::envelope::Envelope;
 use mainworker_domain::job_name::JobName;
+use mainworker_domain::rejection::Rejection;
 use mainworker_sandbox::module_file::ModuleFile;
-use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+/// Where a host's modules come from.
+#[derive(Clone, Debug)]
+pub enum ModuleSource {
+    /// What was deployed to it: modules that somebody vouches for.
+    Deployed,
+    /// A folder, for trying things out.
+    Folder(ModulesFolder),
+}
 
 /// The jobs that there are. Shared by all that asks for one.
 #[derive(Debug)]
-pub struct JobModules {
-    folder: ModulesFolder,
-    known: Mutex<BTreeMap<JobName, Known>>,
-}
+pub struct JobModules(From);
 
-/// A module file as it was read last.
-#[derive(Clone, Debug)]
-struct Known {
-    stamp: Stamp,
-    revision: Result<Arc<Revision>, Failure>,
-}
-
-/// What changes when a file is written or replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+#[derive(Debug)]
+enum From {
+    Folder(FolderModules),
+    Deployed(Arc<DeployedModules>),
 }
 
 impl JobModules {
     /// The jobs whose modules are in `folder`.
     pub fn of(folder: ModulesFolder) -> Self {
-        Self { folder, known: Mutex::default() }
+        Self(From::Folder(FolderModules::of(folder)))
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &ModulesFolder {
-        &self.folder
+    /// The jobs that were deployed.
+    pub fn deployed(modules: Arc<DeployedModules>) -> Self {
+        Self(From::Deployed(modules))
     }
 
-    /// The names that have a module file, sorted; none if the folder cannot be listed.
+    /// What was deployed; none where the modules are those of a folder.
+    pub fn as_deployed(&self) -> Option<&Arc<DeployedModules>> {
+        match &self.0 {
+            From::Deployed(modules) => Some(modules),
+            From::Folder(_) => None,
+        }
+    }
+
+    /// The names of the jobs, sorted; none if the folder cannot be listed.
     pub fn names(&self) -> Vec<JobName> {
-        self.folder.names().unwrap_or_default()
+        match &self.0 {
+            From::Folder(modules) => modules.names(),
+            From::Deployed(modules) => modules.names(),
+        }
     }
 
-    /// The revision that is current for the job; none where there is no file for it.
+    /// The revision that is current for the job; none where there is no such job.
     ///
     /// # Errors
-    /// A file that cannot be read, is refused, or is the module of another job.
+    /// A module that cannot be read, is refused, or is that of another job.
     pub fn current(&self, name: &JobName) -> Result<Option<Arc<Revision>>, Failure> {
-        // Looked at before it is read: a file that changes in between is read again next time.
-        let Some(stamp) = self.stamp(name) else {
-            self.known().remove(name);
-            return Ok(None);
-        };
-        if let Some(known) = self.known().get(name)
-            && known.stamp == stamp
-        {
-            return known.revision.clone().map(Some);
+        match &self.0 {
+            From::Folder(modules) => modules.current(name),
+            From::Deployed(modules) => modules.current(name),
         }
-        let read = match self.folder.read(name) {
-            Ok(Some(module)) => Ok(Arc::clone(module.revision())),
-            Ok(None) => return Ok(None),
-            Err(failure) => Err(failure),
-        };
-        self.known().insert(name.clone(), Known { stamp, revision: read.clone() });
-        read.map(Some)
+    }
+
+    /// The module file of one revision of the job, read and admitted again.
+    ///
+    /// # Errors
+    /// As [`JobModules::current`]; `module_unavailable` if it is not there.
+    pub fn module(&self, name: &JobName, revision: Digest) -> Result<ModuleFile, Failure> {
+        match &self.0 {
+            From::Folder(modules) => modules.module(name, revision),
+            From::Deployed(modules) => modules.module(name, revision),
+        }
     }
 
     /// The revision that is current for the job of this name.
@@ -82,7 +92,7 @@ impl JobModules {
     /// `unknown_job`, or why the job's module is not taken.
     pub fn find(&self, name: &str) -> Result<Arc<Revision>, Failure> {
         let catalog = self.catalog_for(name)?;
-        catalog.find(name).map(Arc::clone).map_err(|rejection| self.folder.unknown(rejection))
+        catalog.find(name).map(Arc::clone).map_err(|rejection| self.unknown(rejection))
     }
 
     /// The envelope with its job.
@@ -91,7 +101,14 @@ impl JobModules {
     /// As [`JobModules::find`].
     pub fn resolve(&self, envelope: Envelope) -> Result<KnownJob, Failure> {
         let catalog = self.catalog_for(envelope.job_name())?;
-        catalog.resolve(envelope).map_err(|rejection| self.folder.unknown(rejection))
+        catalog.resolve(envelope).map_err(|rejection| self.unknown(rejection))
+    }
+
+    fn unknown(&self, rejection: Rejection) -> Failure {
+        match &self.0 {
+            From::Folder(modules) => modules.unknown(rejection),
+            From::Deployed(modules) => modules.unknown(rejection),
+        }
     }
 
     /// The job of this name alone, or the names of all of them.
@@ -107,41 +124,5 @@ impl JobModules {
                 Catalog::default().proposing(names.iter().map(JobName::to_string).collect())
             }
         })
-    }
-
-    /// The module file of one revision of the job, read and admitted again.
-    ///
-    /// # Errors
-    /// As [`JobModules::current`]; `module_unavailable` if there is none, or another one by now.
-    pub fn module(&self, name: &JobName, revision: Digest) -> Result<ModuleFile, Failure> {
-        let gone = |found: String| {
-            Failure::unavailable(
-                format!(
-                    "revision {revision} of `{name}` is not in `{}` any more, found {found}",
-                    self.folder.path().display()
-                ),
-                "put it back; with `[run] revision = \"newest\"` in job.toml tasks take whichever is there",
-            )
-        };
-        match self.folder.read_revision(name, revision)? {
-            Some(Ok(module)) => Ok(module),
-            Some(Err(found)) => Err(gone(found.to_string())),
-            None => Err(gone("no module of that job".to_owned())),
-        }
-    }
-
-    fn stamp(&self, name: &JobName) -> Option<Stamp> {
-        let metadata = self.folder.metadata(name)?;
-        Some(Stamp {
-            inode: metadata.ino(),
-            bytes: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
-    }
-
-    fn known(&self) -> MutexGuard<'_, BTreeMap<JobName, Known>> {
-        // Entries are put in whole.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

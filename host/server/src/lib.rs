@@ -8,6 +8,7 @@ pub mod api;
 pub mod canonical;
 pub mod cli;
 pub mod clock;
+pub mod deployments;
 pub mod door;
 pub mod events;
 pub mod exit_code;
@@ -36,6 +37,7 @@ pub mod system_random;
 pub mod terminal;
 pub mod tls;
 pub mod tokens;
+pub mod vouched;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -45,6 +45,7 @@ pub struct Metrics {
     codes: RwLock<HashMap<String, Counter>>,
     requests: Family<RequestLabels, Counter>,
     runs_missed: Counter,
+    modules_refused: Family<CodeLabel, Counter>,
     credentials: Family<WhyLabel, Counter>,
     handshakes: Family<WhyLabel, Counter>,
 }
@@ -165,6 +166,12 @@ impl Metrics {
             "Runs of schedules that fell due while nobody looked, and were left out",
             runs_missed.clone(),
         );
+        let modules_refused = Family::default();
+        registry.register(
+            "mainworker_modules_refused",
+            "Modules that are not what somebody vouches for, by code",
+            Family::clone(&modules_refused),
+        );
         let credentials = Family::default();
         registry.register(
             "mainworker_credentials_refused",
@@ -188,6 +195,7 @@ impl Metrics {
             codes,
             requests,
             runs_missed,
+            modules_refused,
             credentials,
             handshakes,
         }
@@ -228,7 +236,11 @@ impl Metrics {
             | Event::AttemptSaid { .. }
             | Event::Paused { .. }
             | Event::ScheduleChanged { .. }
+            | Event::DeploymentChanged { .. }
             | Event::HostError { .. } => {}
+            Event::ModuleRefused { code, .. } => {
+                self.modules_refused.get_or_create(&CodeLabel { code: code.clone() }).inc();
+            }
             Event::RunsMissed { count, .. } => {
                 self.runs_missed.inc_by(*count);
             }

@@ -63,7 +63,12 @@ pub fn is_about(event: &Event, notice: Notice) -> bool {
                 | Event::TaskChanged { state: State::Failed, .. }
         ),
         Notice::HostError => {
-            matches!(event, Event::AttemptEnded { outcome: Outcome::HostError, .. } | Event::HostError { .. })
+            matches!(
+                event,
+                Event::AttemptEnded { outcome: Outcome::HostError, .. }
+                    | Event::HostError { .. }
+                    | Event::ModuleRefused { .. }
+            )
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::sealing::Sealer;
 use mainworker_domain::admission::{Admitted, Returning};
 use mainworker_domain::catalog::Revision;
 use mainworker_domain::digest::Digest;
-use mainworker_domain::event::Said;
+use mainworker_domain::event::{Event, Said};
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::{Ending, Timestamp, lower_wall};
 use mainworker_domain::manifest::RevisionChoice;
@@ -72,6 +72,14 @@ impl SandboxRunner {
         self.module(job, revision.digest()).await.map(drop)
     }
 
+    /// Makes one revision of a job ready, before anything runs with it.
+    ///
+    /// # Errors
+    /// A module that is not there, not taken, or does not compile.
+    pub async fn prepare_revision(&self, job: &JobName, revision: Digest) -> Result<Arc<Revision>, Failure> {
+        self.module(job, revision).await.map(|module| Arc::clone(module.revision()))
+    }
+
     /// The revision that the host would accept a task of the job with now. Reads its file where that has changed.
     async fn current(&self, job: &JobName) -> Result<Option<Arc<Revision>>, Failure> {
         let (modules, job) = (Arc::clone(&self.modules), job.clone());
@@ -85,10 +93,22 @@ impl SandboxRunner {
         }
         let prepare = || async {
             let (modules, sandbox, job) = (Arc::clone(&self.modules), Arc::clone(&self.sandbox), job.clone());
+            let told = Arc::clone(&self.told);
             let prepare = move || {
                 let file = modules.module(&job, revision)?;
                 let module = sandbox.prepare(&file);
-                module.map(Arc::new).map_err(|refusal| Failure::module(job.as_str(), &refusal))
+                let module = module.map_err(|refusal| Failure::module(job.as_str(), &refusal))?;
+                if let Some(refusal) = module.refused_code() {
+                    told(Event::ModuleRefused {
+                        job: Some(job),
+                        revision: Some(revision),
+                        code: "compiled_code_changed".to_owned(),
+                        message: format!(
+                            "compiled code in the module cache: {refusal}; it is compiled again"
+                        ),
+                    });
+                }
+                Ok(Arc::new(module))
             };
             task::spawn_blocking(prepare).await.map_err(Failure::host)?
         };

@@ -4,7 +4,10 @@
 //! Every key is described in `SETTINGS.md`, which a test compares with this file.
 
 mod apart;
+mod trust;
 mod usable;
+
+pub use trust::{RegistrySettings, TrustSettings};
 
 use crate::failure::Failure;
 use crate::hints;
@@ -19,6 +22,7 @@ use mainworker_domain::origin::OriginPattern;
 use mainworker_domain::quantity::{format_bytes, parse_bytes, parse_ms};
 use mainworker_domain::rate::RateLimit;
 use mainworker_domain::table::{Table, TableError, TableProblem, dates_as_texts, from_toml};
+use mainworker_publishing::place::RegistryHost;
 use mainworker_queue::verbs::audit::AUDIT_MS;
 use mainworker_sandbox::capabilities::Offer;
 use mainworker_sandbox::capabilities::files::{Mount, Mounts};
@@ -47,8 +51,12 @@ const DAY_MS: u64 = 24 * 3_600_000;
 pub struct Settings {
     /// The file they came from.
     pub file: Option<PathBuf>,
-    /// `[modules] dir`.
+    /// `[modules] dir`: for development alone.
     pub modules_dir: Option<PathBuf>,
+    /// `[trust]`: whose modules run.
+    pub trust: TrustSettings,
+    /// `[registries]`: how registries are asked.
+    pub registries: BTreeMap<RegistryHost, RegistrySettings>,
     /// Mounts and ceilings.
     pub offer: Offer,
     /// `[http]`.
@@ -311,7 +319,7 @@ pub fn module_cache(data_dir: &Path) -> PathBuf {
 
 /// Where `module build` puts modules when it is not told: `modules` in Cargo's target directory, which stands in this
 /// folder or, where this is a part of a workspace, in one above.
-fn default_modules_dir() -> PathBuf {
+pub fn default_modules_dir() -> PathBuf {
     if let Some(target) = env::var_os("CARGO_TARGET_DIR") {
         return PathBuf::from(target).join("modules");
     }
@@ -328,6 +336,8 @@ fn read(value: &Value, folder: &Path) -> Result<Settings, TableError> {
         "",
         &[
             "modules",
+            "trust",
+            "registries",
             "files",
             "http",
             "configuration",
@@ -354,6 +364,8 @@ fn read(value: &Value, folder: &Path) -> Result<Settings, TableError> {
     Ok(Settings {
         file: None,
         modules_dir: modules.string("dir")?.map(|dir| folder.join(dir)),
+        trust: TrustSettings::read(part("trust"), folder)?,
+        registries: trust::read_registries(part("registries"), folder)?,
         offer: Offer { mounts: read_mounts(part("files"), folder)?, http: http.offer(), ceilings },
         http,
         configuration: read_configuration(part("configuration"), folder)?,

@@ -207,6 +207,45 @@ pub fn log_line(line: &LogLine) -> String {
     )
 }
 
+/// What a person sees while bytes come or go: how many of how many. Nothing where stderr is no terminal.
+#[derive(Debug)]
+pub struct TransferView {
+    bar: Option<ProgressBar>,
+}
+
+impl TransferView {
+    /// A view of what is said to be done.
+    pub fn start(doing: &str) -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(0);
+            if let Ok(style) =
+                ProgressStyle::with_template("{prefix} {bar:30} {bytes} of {total_bytes} {wide_msg}")
+            {
+                bar.set_style(style);
+            }
+            bar.set_prefix(doing.to_owned());
+            bar
+        });
+        Self { bar }
+    }
+
+    /// Shows how far it is, and what is being done.
+    pub fn show(&self, bytes: u64, bytes_total: u64, doing: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(bytes_total);
+            bar.set_position(bytes);
+            bar.set_message(printable_line(doing).into_owned());
+        }
+    }
+
+    /// Ends the view.
+    pub fn end(self) {
+        if let Some(bar) = self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// What a person sees while an attempt runs: its log lines and, on a terminal, its progress.
 #[derive(Debug)]
 pub struct LiveView {

@@ -87,7 +87,7 @@ impl World {
     pub fn arguments(&self, data: &Path) -> Vec<OsString> {
         let settings = self.path("mainworker.toml");
         let mut arguments = vec![self.binary.clone().into_os_string()];
-        arguments.extend(["serve", "--listen", "127.0.0.1:0", "--settings"].map(OsString::from));
+        arguments.extend(["serve", "--dev", "--listen", "127.0.0.1:0", "--settings"].map(OsString::from));
         arguments.extend([settings.into_os_string(), OsString::from("--data"), data.as_os_str().to_owned()]);
         arguments
     }

@@ -45,6 +45,7 @@ pub fn run(console: Console) -> Result<()> {
     let run = mainworker().args([
         "run",
         &format!("{shown}/envelope.json"),
+        "--untrusted",
         "--modules",
         &modules,
         "--settings",

@@ -12,7 +12,7 @@ fn refused(section: &str) -> String {
     let host = TestHost::with_jobs(&[]);
     host.settings(&format!("{ALL_ROLES}\n[notify]\n{section}"));
     let before = host.files();
-    let args = ["serve", "--modules", "modules", "--data", "data", "--listen", "127.0.0.1:0"];
+    let args = ["serve", "--dev", "--modules", "modules", "--data", "data", "--listen", "127.0.0.1:0"];
     let said = host.mainworker(&args).finish().exits(2);
     assert_eq!(said.stdout(), "");
     assert_eq!(host.mainworker(&["settings", "check"]).finish().exits(2).stderr(), said.stderr());

@@ -21,7 +21,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 const PARAMETERS: &[&str] = &["job", "kind"];
 
 /// The kinds that [`Event::kind`] writes.
-pub(super) const KINDS: [&str; 12] = [
+pub(super) const KINDS: [&str; 14] = [
     "envelope-rejected",
     "task-enqueued",
     "task-dropped",
@@ -32,6 +32,8 @@ pub(super) const KINDS: [&str; 12] = [
     "paused",
     "runs-missed",
     "schedule-changed",
+    "deployment-changed",
+    "module-refused",
     "credential-refused",
     "host-error",
 ];
@@ -123,7 +125,8 @@ fn job_of(event: &Event) -> Option<&str> {
         | Event::AttemptEnded { job, .. }
         | Event::TaskChanged { job, .. } => Some(job.as_str()),
         Event::TaskDropped { parent_job, .. } => Some(parent_job.as_str()),
-        Event::Paused { job, .. } => job.as_ref().map(JobName::as_str),
+        Event::DeploymentChanged { job, .. } => Some(job.as_str()),
+        Event::Paused { job, .. } | Event::ModuleRefused { job, .. } => job.as_ref().map(JobName::as_str),
         Event::AttemptSaid { .. }
         | Event::RunsMissed { .. }
         | Event::ScheduleChanged { .. }
@@ -182,6 +185,8 @@ mod tests {
             Event::Paused { job: Some(job), paused: true },
             Event::RunsMissed { schedule: schedule(), count: 3, at_least: false },
             Event::ScheduleChanged { schedule: schedule(), change: "paused" },
+            Event::DeploymentChanged { job: echo(), change: "undeployed", revision: None },
+            Event::ModuleRefused { job: Some(echo()), revision: None, code: text(), message: text() },
             Event::CredentialRefused { why: "wrong", address: text(), token: None },
             Event::HostError { code: text(), message: text() },
         ]

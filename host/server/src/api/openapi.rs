@@ -5,8 +5,8 @@
 
 use super::endpoint::{Endpoint, Needs};
 use super::{
-    audit, bulk, cancel, enqueue, events, health, jobs, log, pause, retry, routes, schedules, stats, tasks,
-    tokens,
+    audit, bulk, cancel, deployments, enqueue, events, health, jobs, log, pause, retry, routes, schedules,
+    stats, tasks, tokens,
 };
 use mainworker_client::wire;
 use mainworker_domain::access::Role;
@@ -32,7 +32,8 @@ const TOKEN: &str = "token";
         jobs::describe_job, pause::pause_job, pause::resume_job, pause::pause_all, pause::resume_all, tokens::create_token,
         schedules::list_schedules, schedules::show_schedule, schedules::next_times, schedules::apply_schedules,
         schedules::put_schedule, schedules::delete_schedule, schedules::pause_schedule, schedules::resume_schedule,
-        schedules::trigger_schedule, schedules::backfill_schedule, tokens::list_tokens, tokens::revoke_token, audit::read_audit, stats::stats, events::follow_events,
+        schedules::trigger_schedule, schedules::backfill_schedule, deployments::list_revisions, deployments::roll_back,
+        deployments::undeploy, deployments::deploy, deployments::show_deployment, tokens::list_tokens, tokens::revoke_token, audit::read_audit, stats::stats, events::follow_events,
         health::alive, health::ready, health::metrics, health::openapi,
     ),
     components(schemas(
@@ -41,6 +42,7 @@ const TOKEN: &str = "token";
     tags(
         (name = "tasks", description = "Requests to run a job"),
         (name = "jobs", description = "Kinds of work"),
+        (name = "deployments", description = "Which revision of a job runs"),
         (name = "schedules", description = "What runs by itself, and when"),
         (name = "host", description = "The host itself"),
         (name = "access", description = "Who may do what, and who did"),
@@ -222,6 +224,14 @@ pub(super) struct NextParameters {
 pub(super) struct JobPath {
     /// The job.
     name: String,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "only its description is used")]
+pub(super) struct DeploymentPath {
+    /// What the request for it was answered with.
+    id: String,
 }
 
 #[derive(IntoParams)]

@@ -9,6 +9,7 @@ pub use status::status_of;
 
 use super::limits::HEADERS_MAX;
 use crate::access::Unauthenticated;
+use crate::deployments::DeploymentRefused;
 use crate::failure::Failure;
 use crate::hints;
 use crate::schedules::ScheduleRefused;
@@ -22,6 +23,7 @@ use mainworker_domain::rejection::{Rejection, escape_pointer};
 use mainworker_domain::task_id::TaskId;
 use mainworker_domain::task_options::OptionError;
 use mainworker_queue::store::StoreError;
+use std::sync::Arc;
 
 /// Why a request is not answered with what it asked for.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -196,6 +198,9 @@ pub enum ApiError {
         /// Where in the request, as a JSON pointer.
         pointer: Option<String>,
     },
+    /// What is not done with a revision.
+    #[error("{0}")]
+    Deployment(Arc<DeploymentRefused>),
     /// A text that is the name of no schedule there could be.
     #[error("the name of a schedule: {problem}")]
     ScheduleName {
@@ -300,6 +305,12 @@ impl From<ScheduleRefused> for ApiError {
     }
 }
 
+impl From<DeploymentRefused> for ApiError {
+    fn from(refused: DeploymentRefused) -> Self {
+        Self::Deployment(Arc::new(refused))
+    }
+}
+
 impl ApiError {
     /// The stable code.
     pub fn code(&self) -> &str {
@@ -333,6 +344,7 @@ impl ApiError {
                 code if code.starts_with("module_") && code != "module_unavailable" => "module_refused",
                 code => code,
             },
+            Self::Deployment(refused) => refused.code(),
             Self::ScheduleName { .. } => "schedule_invalid",
             Self::NotForJob { .. } => "source_not_allowed",
             Self::RunRefused { .. } => "unique_conflict",
@@ -353,6 +365,7 @@ impl ApiError {
             Self::WrongType { pointer, .. } => Some(pointer.clone()),
             Self::TokenInvalid { pointer, .. } => Some((*pointer).to_owned()),
             Self::Schedule { pointer, .. } => pointer.clone(),
+            Self::Deployment(refused) => refused.pointer().map(str::to_owned),
             Self::Options(error) if error.option().is_empty() => Some("/options".to_owned()),
             Self::Options(error) => Some(format!("/options/{}", escape_pointer(error.option()))),
             Self::NotTaken(failure) => failure.pointer.clone(),

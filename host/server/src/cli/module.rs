@@ -33,5 +33,6 @@ pub(super) fn module(command: &ModuleCommand) -> Result<ExitCode, Failure> {
     }
 }
 
+pub(super) use check::{Tested, test};
 pub(super) use crates::name_taken;
 pub(super) use inspect::{describe, to_json};

@@ -68,6 +68,11 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
 }
 
 impl RemoteArgs {
+    /// The host on this data folder.
+    pub(super) fn of_data(data: &Path) -> Self {
+        Self { host: None, data: Some(data.to_owned()), token: None, ca_file: None }
+    }
+
     /// Runs what asks the host.
     ///
     /// # Errors
@@ -243,8 +248,10 @@ fn exit_of(problem: &Problem) -> ExitCode {
         | "unique_conflict"
         | "rate_limited"
         | "queue_full" => ExitCode::EnvelopeRejected,
-        "bad_filter" | "token_invalid" | "schedule_invalid" | "backfill_invalid" => ExitCode::Usage,
-        "module_unavailable" | "module_refused" => ExitCode::Refused,
+        "bad_filter" | "token_invalid" | "schedule_invalid" | "backfill_invalid" | "deployment_invalid" => {
+            ExitCode::Usage
+        }
+        "module_unavailable" | "module_refused" | "place_not_allowed" => ExitCode::Refused,
         "stopping" | "store_unavailable" | "timeout" => ExitCode::Unreachable,
         _ => ExitCode::NotCompleted,
     }

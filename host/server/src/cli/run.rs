@@ -3,12 +3,13 @@
 //! The way of an envelope here is the way of any: read → parse → resolve → admit → intersect grants → prepare the module
 //! → attempt → report. This is the operator's own tool: it trusts the source it is given and applies the job's list.
 
+mod source;
+
 use super::HostArgs;
 use crate::door::Door;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
-use crate::job_modules::JobModules;
-use crate::modules_folder::ModulesFolder;
+use crate::hints;
 use crate::process;
 use crate::report::{Known, Report};
 use crate::settings::{Settings, module_cache};
@@ -26,6 +27,7 @@ use mainworker_sandbox::capabilities::{self, Granted};
 use mainworker_sandbox::module::Sandbox;
 use mainworker_sandbox::module_cache::ModuleCache;
 use mainworker_sandbox::module_file::ModuleFile;
+use source::ModulesOfRun;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -49,6 +51,10 @@ pub struct RunArgs {
     envelope: PathBuf,
     #[command(flatten)]
     host: HostArgs,
+    /// Run the module of a folder also if it sees mounts, requests or configuration of the settings, though nobody vouches
+    /// for it. Says so; cannot be set in a settings file
+    #[arg(long)]
+    untrusted: bool,
     /// Print one report object instead of the bare result
     #[arg(long)]
     json: bool,
@@ -169,8 +175,8 @@ fn pass_the_door(
     envelope: Envelope,
     known: &mut Known,
 ) -> Result<Ready, Failure> {
-    let folder = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
-    let modules = Arc::new(JobModules::of(folder));
+    let ModulesOfRun { modules, folder } = source::modules(args, settings, envelope.job_name())?;
+    let modules = Arc::new(modules);
     let door = Door::new(Arc::clone(&modules), settings.configuration.clone());
     let known_job = door.find(envelope)?;
     let revision = known_job.revision();
@@ -179,14 +185,48 @@ fn pass_the_door(
     known.owner.clone_from(&module.revision().manifest().job.owner);
     known.runbook.clone_from(&module.revision().manifest().job.runbook);
     let admitted = door.admit(known_job)?;
-    settings.check_mounts_apart(modules.folder().path(), args.host.data_dir().as_deref())?;
+    settings.check_mounts_apart(folder.as_deref(), args.host.data_dir().as_deref())?;
     let manifest = admitted.revision().manifest();
     if !manifest.grants.http.is_empty() {
         settings.http.check()?;
     }
     let granted = capabilities::check(manifest, Some(admitted.configuration()), &settings.offer)?;
     known.mounts = granted.mounts.iter().map(|mount| mount.name().to_owned()).collect();
+    if folder.is_some() {
+        check_vouched_for(args, &admitted, &granted)?;
+    }
     Ok(Ready { granted: Granted { intake: Some(Arc::new(door)), ..granted }, admitted, module })
+}
+
+/// A module that nobody vouches for runs if nothing of the host is given to it: then it can do no harm.
+fn check_vouched_for(args: &RunArgs, admitted: &Admitted, granted: &Granted) -> Result<(), Failure> {
+    let seen = seen_of_host(admitted, granted);
+    let Some(seen) = seen else { return Ok(()) };
+    let job = &admitted.revision().manifest().job.name;
+    if args.untrusted {
+        terminal::note(&format!(
+            "warning: `--untrusted`: nobody vouches for this module of `{job}`, and it sees {seen}"
+        ));
+        return Ok(());
+    }
+    let message = format!(
+        "running `{job}`: nobody vouches for the module in the folder, and it would see {seen}; expected a deployed revision"
+    );
+    Err(Failure {
+        code: "module_untrusted".to_owned(),
+        outcome: Outcome::Refused,
+        ..Failure::unavailable(message, hints::of_untrusted_module())
+    })
+}
+
+/// What an attempt would see of the host, for people; none if that is nothing.
+fn seen_of_host(admitted: &Admitted, granted: &Granted) -> Option<String> {
+    let mounts = granted.mounts.iter().map(|mount| format!("the mount `{}`", mount.name()));
+    let origins = granted.http.destinations().into_iter().map(|origin| format!("`{origin}`"));
+    let values = admitted.configuration().iter().filter(|(_, value)| value.of_host);
+    let values = values.map(|(key, _)| format!("the host's `{key}`"));
+    let seen: Vec<String> = mounts.chain(origins).chain(values).collect();
+    (!seen.is_empty()).then(|| seen.join(", "))
 }
 
 /// A sandbox whose compiled modules are kept in the data folder, where there is one that can be used.

@@ -7,6 +7,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hints;
 use crate::host::Running;
+use crate::job_modules::ModuleSource;
 use crate::modules_folder::ModulesFolder;
 use crate::process;
 use crate::settings::Settings;
@@ -56,6 +57,22 @@ pub struct ServeArgs {
     clock: Option<Timestamp>,
 }
 
+impl ServeArgs {
+    /// A folder's modules are for trying things out: nobody vouches for them.
+    fn source(&self, settings: &Settings) -> Result<ModuleSource, Failure> {
+        let flag = self.host.modules.as_deref();
+        match (self.dev, flag) {
+            (true, flag) => Ok(ModuleSource::Folder(ModulesFolder::at(settings.modules_dir(flag)))),
+            (false, None) => Ok(ModuleSource::Deployed),
+            (false, Some(_)) => Err(Failure::usage(
+                "modules_without_dev",
+                "`--modules` names a folder, and nobody vouches for what is in it; expected `--dev` beside it",
+                hints::of_modules_without_dev(),
+            )),
+        }
+    }
+}
+
 fn moment(text: &str) -> Result<Timestamp, &'static str> {
     Timestamp::parse(text).ok_or("expected a time such as `2031-03-30T00:59:30Z`")
 }
@@ -97,11 +114,18 @@ async fn run(args: &ServeArgs, settings: Settings, data_dir: &Path) -> Result<Ex
     let address = listener.local_addr().map_err(|error| Failure::host(format!("listening: {error}")))?;
     let grace_ms = settings.server.stop_grace_ms;
     let grace = Duration::from_millis(grace_ms);
-    let folder = ModulesFolder::at(settings.modules_dir(args.host.modules.as_deref()));
-    let (unusable, closed) = (settings.unusable(folder.path(), true), settings.closed());
+    let source = args.source(&settings)?;
+    let modules_dir = match &source {
+        ModuleSource::Folder(folder) => Some(folder.path()),
+        ModuleSource::Deployed => None,
+    };
+    let (unusable, closed) = (settings.unusable(modules_dir), settings.closed());
+    if matches!(source, ModuleSource::Deployed) && settings.modules_dir.is_some() {
+        tracing::warn!("`[modules] dir` is read only with `--dev`; this host runs what is deployed to it");
+    }
     let clock = Arc::new(HostClock::of(args.mode()));
     warn_of_mode(clock.mode());
-    let running = Running::start(settings, folder, data_dir, clock).await?;
+    let running = Running::start(settings, source, data_dir, clock).await?;
     for Failure { message, hint, .. } in unusable {
         tracing::warn!(problem = message, hint, "what the settings name cannot be used");
     }

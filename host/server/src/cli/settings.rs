@@ -3,12 +3,13 @@
 use crate::access::Access;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{RegistrySettings, Settings, TrustSettings};
 use crate::terminal;
 use crate::tls;
 use clap::{Args, Subcommand};
 use mainworker_domain::limits::{LIMITS, Unit};
 use mainworker_domain::quantity::{format_bytes, format_ms};
+use mainworker_publishing::place::RegistryHost;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -45,8 +46,7 @@ pub(super) fn settings(command: &SettingsCommand) -> Result<ExitCode, Failure> {
 }
 
 fn check(settings: &Settings) -> Result<ExitCode, Failure> {
-    let (modules, is_named) = (settings.modules_dir(None), settings.modules_dir.is_some());
-    if let Some(failure) = settings.unusable(&modules, is_named).into_iter().next() {
+    if let Some(failure) = settings.unusable(settings.modules_dir.as_deref()).into_iter().next() {
         return Err(failure);
     }
     Access::of(&settings.server)?;
@@ -87,6 +87,8 @@ fn to_json(settings: &Settings) -> Value {
         .map(|(name, rate)| (name.clone(), json!({ "rate-limit": rate.to_json() })));
     json!({
         "file": settings.file,
+        "trust": trust(&settings.trust),
+        "registries": settings.registries.iter().map(registry).collect::<serde_json::Map<_, _>>(),
         "modules": { "dir": settings.modules_dir(None) },
         "files": files.collect::<serde_json::Map<_, _>>(),
         "http": {
@@ -131,6 +133,39 @@ fn to_json(settings: &Settings) -> Value {
             "on": settings.notify.iter().flat_map(|notify| &notify.on).map(|notice| notice.as_str()).collect::<Vec<_>>(),
         },
     })
+}
+
+fn trust(trust: &TrustSettings) -> Value {
+    let TrustSettings { from, policy, key_files } = trust;
+    let keys = policy.keys.iter().map(|key| {
+        let shown = json!({
+            "file": key_files.get(&key.id),
+            "pem": key.public_key.to_pem(),
+            "valid-from": key.valid_from.to_string(),
+            "valid-until": key.valid_until.to_string(),
+            "jobs": key.jobs.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "builders": key.builders,
+        });
+        (key.id.clone(), shown)
+    });
+    json!({
+        "from": from.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "required": policy.required.iter().map(|predicate| predicate.name()).collect::<Vec<_>>(),
+        "keys": keys.collect::<serde_json::Map<_, _>>(),
+        "revoked-keys": policy.revoked_keys,
+        "revoked-digests": policy.revoked_digests.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "minimum-versions": policy.minimum_versions.iter().map(|(job, version)| (job.to_string(), json!(version.to_string()))).collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+fn registry((host, settings): (&RegistryHost, &RegistrySettings)) -> (String, Value) {
+    let shown = json!({
+        "username": settings.username,
+        "password-file": settings.password_file,
+        "plain-http": settings.plain_http || host.is_loopback(),
+        "ca-file": settings.ca_file,
+    });
+    (host.to_string(), shown)
 }
 
 /// The keys of `value` without what they hold.

@@ -42,6 +42,7 @@ pub fn of_api(error: &ApiError) -> Option<String> {
         ApiError::NotFound { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
         ApiError::NotFound { nearest: None, .. } => "`/openapi.json` lists the paths".to_owned(),
         ApiError::MethodNotAllowed { .. } => "the header `Allow` names the methods that it takes".to_owned(),
+        ApiError::Deployment(refused) => return refused.hint(),
         ApiError::BadFilter { nearest: None, .. } => return None,
         ApiError::UnknownToken { .. } => "`mainworker token list` lists them".to_owned(),
         ApiError::TokenInvalid { nearest: None, .. } => {

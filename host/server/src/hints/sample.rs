@@ -5,6 +5,11 @@ use crate::sample::SampleError;
 use crate::sample::contradiction::Contradiction;
 use mainworker_domain::denial::Remedy;
 
+/// For samples that do not hold.
+pub fn of_failed_samples() -> String {
+    "`mainworker module check MODULE` shows what they expect and what came".to_owned()
+}
+
 /// For a sample that is not run.
 pub fn of_sample(error: &SampleError) -> String {
     match error {

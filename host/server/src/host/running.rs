@@ -8,6 +8,7 @@ use super::Host;
 use crate::access::Access;
 use crate::cli::run::start_sandbox;
 use crate::clock::HostClock;
+use crate::deployments::Deployments;
 use crate::door::Door;
 use crate::events::{Events, Observer};
 use crate::failure::Failure;
@@ -15,9 +16,8 @@ use crate::followers::Followers;
 use crate::hints;
 use crate::host_log::HostLog;
 use crate::intake::TaskIntake;
-use crate::job_modules::JobModules;
+use crate::job_modules::{DeployedModules, JobModules, ModuleSource, Pinned, modules_layout};
 use crate::metrics::Metrics;
-use crate::modules_folder::ModulesFolder;
 use crate::notify::{Notifier, notifier};
 use crate::rates::Rates;
 use crate::readiness::Readiness;
@@ -29,6 +29,8 @@ use crate::system_random::SystemRandom;
 use jiff::tz::TimeZoneDatabase;
 use mainworker_domain::event::Event;
 use mainworker_domain::lifecycle::Timestamp;
+use mainworker_publishing::layout::Layout;
+use mainworker_publishing::trust::TrustPolicy;
 use mainworker_queue::dispatch::{Dispatch, DispatchOptions, OnEvent};
 use mainworker_queue::scheduler::Scheduler;
 use mainworker_queue::sqlite::{OpenError, SqliteStore};
@@ -70,11 +72,15 @@ impl Running {
     /// The first thing that cannot be had.
     pub async fn start(
         mut settings: Settings,
-        folder: ModulesFolder,
+        source: ModuleSource,
         data_dir: &Path,
         clock: Arc<HostClock>,
     ) -> Result<Self, Failure> {
-        settings.check_mounts_apart(folder.path(), Some(data_dir))?;
+        let folder = match &source {
+            ModuleSource::Folder(folder) => Some(folder.path()),
+            ModuleSource::Deployed => None,
+        };
+        settings.check_mounts_apart(folder, Some(data_dir))?;
         settings.http.check()?;
         let access = Access::of(&settings.server)?;
         let (store, sealer) = open_store(data_dir, clock.now()).await?;
@@ -94,7 +100,13 @@ impl Running {
         rescue_all(&store, &told, &clock).await?;
 
         let sandbox = Arc::new(start_sandbox(&settings.offer.ceilings, Some(data_dir.to_owned()))?);
-        let modules = Arc::new(JobModules::of(folder));
+        let trust = std::mem::take(&mut settings.trust);
+        let modules = Arc::new(match source {
+            ModuleSource::Folder(folder) => JobModules::of(folder),
+            ModuleSource::Deployed => {
+                JobModules::deployed(deployed(&store, data_dir, trust.policy, &told).await?)
+            }
+        });
         let door = Door::new(Arc::clone(&modules), settings.configuration.clone());
         let rates = Rates::new(std::mem::take(&mut settings.source_rates), Arc::clone(&clock) as _);
         let ceilings = settings.offer.ceilings.clone();
@@ -122,6 +134,8 @@ impl Running {
         let options = UpkeepOptions::new(retention(&settings.retention));
         let upkeep = Upkeep::start(Arc::clone(&store), options, Arc::clone(&clock) as _, told);
         prepare_all(&runner, &modules);
+        let registries = std::mem::take(&mut settings.registries);
+        let deployments = Deployments::new(trust.from, registries, Arc::clone(&runner));
         let host = Host {
             name,
             started_at: clock.now(),
@@ -134,6 +148,7 @@ impl Running {
             metrics,
             followers,
             modules,
+            deployments,
             readiness,
             access,
             schedules: Schedules::new(TimeZoneDatabase::from_env()),
@@ -192,6 +207,31 @@ impl Running {
             tracing::error!(%error, "closing the store failed");
         }
     }
+}
+
+/// What was deployed to the host on this data folder, each revision read and verified.
+async fn deployed(
+    store: &SqliteStore,
+    data_dir: &Path,
+    policy: TrustPolicy,
+    told: &OnEvent,
+) -> Result<Arc<DeployedModules>, Failure> {
+    let path = modules_layout(data_dir);
+    let layout = Layout::create(&path).await.map_err(|error| {
+        let hint = "mend the permissions there, or name another folder with `--data DIR`";
+        Failure::usage("modules_unusable", format!("opening the deployed modules: {error}"), hint)
+    })?;
+    let modules = Arc::new(DeployedModules::new(layout, policy, Arc::clone(told)));
+    // Those that are not current too: tasks that are queued may name them.
+    for row in store.kept_revisions().await.map_err(|error| store_failed(&error))? {
+        modules.know(Pinned::from(&row));
+        if row.is_current() {
+            let (modules, revision) = (Arc::clone(&modules), row.revision);
+            let load = move || modules.load(&revision.job, revision.module);
+            task::spawn_blocking(load).await.map_err(Failure::host)?;
+        }
+    }
+    Ok(modules)
 }
 
 fn retention(settings: &RetentionSettings) -> Retention {

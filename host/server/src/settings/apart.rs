@@ -12,7 +12,11 @@ impl Settings {
     ///
     /// # Errors
     /// The first such mount.
-    pub fn check_mounts_apart(&self, modules_dir: &Path, data_dir: Option<&Path>) -> Result<(), Failure> {
+    pub fn check_mounts_apart(
+        &self,
+        modules_dir: Option<&Path>,
+        data_dir: Option<&Path>,
+    ) -> Result<(), Failure> {
         let (cache, tls) = (data_dir.map(module_cache), self.server.tls.as_ref());
         // What is not even to be read comes first.
         let own = [
@@ -20,10 +24,16 @@ impl Settings {
             ("the key of `[server.tls]`", tls.map(|tls| tls.key.as_path()), true),
             ("the certificate of `[server.tls]`", tls.map(|tls| tls.cert.as_path()), false),
             ("the compiled modules", cache.as_deref(), false),
-            ("the modules folder", Some(modules_dir), false),
+            ("the modules folder", modules_dir, false),
             ("the settings file", self.file.as_deref(), false),
             ("`[configuration] files-dir`", self.configuration.files_dir.as_deref(), false),
         ];
+        let keys = self
+            .trust
+            .key_files
+            .values()
+            .map(|path| ("a key of `[trust.keys]`", Some(path.as_path()), false));
+        let own: Vec<_> = own.into_iter().chain(keys).collect();
         for (name, mount) in &self.offer.mounts {
             // A folder that is not there holds nothing; using it fails later, with a better message.
             let Ok(folder) = mount.path.canonicalize() else { continue };

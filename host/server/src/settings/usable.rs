@@ -9,8 +9,8 @@ use std::path::Path;
 
 impl Settings {
     /// What is wrong with the settings, or with what they name. Each of it keeps some job, or everybody, from the host, which
-    /// can begin all the same. A modules folder that nobody named need not be there yet: a flag may name another.
-    pub fn unusable(&self, modules_dir: &Path, is_named: bool) -> Vec<Failure> {
+    /// can begin all the same. `modules_dir` is a folder that somebody named.
+    pub fn unusable(&self, modules_dir: Option<&Path>) -> Vec<Failure> {
         let mut failures = Vec::new();
         let unusable = |what: String, error: &dyn Display| {
             Failure::usage(
@@ -19,7 +19,9 @@ impl Settings {
                 "mend the path, or the permissions there",
             )
         };
-        if is_named && let Err(error) = fs::read_dir(modules_dir) {
+        if let Some(modules_dir) = modules_dir
+            && let Err(error) = fs::read_dir(modules_dir)
+        {
             failures.push(unusable(format!("the modules folder, `{}`", modules_dir.display()), &error));
         }
         failures.extend(self.check_mounts_apart(modules_dir, None).err());

@@ -13,6 +13,7 @@ use crate::clock::{HostClock, Mode};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::host::Running;
+use crate::job_modules::ModuleSource;
 use crate::modules_folder::ModulesFolder;
 use crate::settings::{QueueSettings, ServerSettings, Settings, module_cache};
 use clap::Args;
@@ -126,7 +127,9 @@ fn warmed(earlier: &Path, data: PathBuf) -> Result<PathBuf, Failure> {
 /// A host of the benchmark's own on a new store.
 async fn host(folder: &ModulesFolder, data_dir: &Path) -> Result<Running, Failure> {
     let clock = Arc::new(HostClock::of(Mode::Service));
-    Running::start(own_settings(), folder.clone(), data_dir, clock).await
+    // It gives its job nothing, so nobody need vouch for it.
+    let source = ModuleSource::Folder(folder.clone());
+    Running::start(own_settings(), source, data_dir, clock).await
 }
 
 fn own_settings() -> Settings {

@@ -110,6 +110,72 @@ pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     Ok(verdict::exit_code(&checked))
 }
 
+/// A module file that was checked, with the samples that held.
+#[derive(Debug)]
+pub(in crate::cli) struct Tested {
+    /// The module.
+    pub(in crate::cli) module: ModuleFile,
+    /// The names of its samples.
+    pub(in crate::cli) samples: Vec<String>,
+    /// Where they are.
+    pub(in crate::cli) folder: PathBuf,
+}
+
+/// Checks module files for whoever publishes them: each has samples, and all of them hold.
+///
+/// # Errors
+/// The first module that is refused, has no samples, or has one that does not hold; what that is has been printed.
+pub(in crate::cli) fn test(modules: &[PathBuf], samples: Option<&Path>) -> Result<Vec<Tested>, Failure> {
+    let packer = Packer::start()?;
+    let stop = Arc::new(Stop::default());
+    let asked = Arc::clone(&stop);
+    process::on_stop_signal(move || asked.request(StopReason::Interrupt));
+    let tested = modules.iter().map(|path| {
+        let samples = samples.map_or_else(|| SamplesFolder::of_module(path), Path::to_owned);
+        let subject = Subject { path: path.clone(), kind: Kind::File, samples };
+        test_one(&packer, subject, &stop)
+    });
+    tested.collect()
+}
+
+fn test_one(packer: &Packer, subject: Subject, stop: &Arc<Stop>) -> Result<Tested, Failure> {
+    let (file, module) = admit(packer, &subject)?;
+    let job = file.revision().manifest().job.name.clone();
+    let module = Arc::new(module);
+    let folder = open_samples(&subject.samples)?;
+    let names = folder.as_ref().map(SamplesFolder::names).unwrap_or_default().to_vec();
+    if names.is_empty() {
+        let problem =
+            format!("`{job}` has no samples in `{}`, expected at least one", subject.samples.display());
+        return Err(Failure::usage("samples_missing", problem, hints::of_missing_samples()));
+    }
+    let mut failed = Vec::new();
+    for (folder, name) in folder.iter().flat_map(|folder| names.iter().map(move |name| (folder, name))) {
+        let sample = check_sample(packer, folder, name, &module, stop);
+        if stop.requested().is_some() {
+            return Err(Failure { exit: ExitCode::Interrupted, ..Failure::host("testing was interrupted") });
+        }
+        if !matches!(sample.verdict, Verdict::Holds(_)) {
+            terminal::note(&terminal::printable(&sample.to_string()));
+            failed.push(sample.verdict.exit_code());
+        }
+    }
+    match failed.iter().max_by_key(|exit| exit.number()) {
+        None => Ok(Tested { module: file, samples: names, folder: subject.samples }),
+        Some(exit) => {
+            let problem = format!(
+                "{} of {} samples of `{job}` do not hold, expected all of them to",
+                failed.len(),
+                names.len()
+            );
+            Err(Failure {
+                exit: *exit,
+                ..Failure::usage("samples_failed", problem, hints::of_failed_samples())
+            })
+        }
+    }
+}
+
 fn subjects(args: &CheckArgs) -> Result<Vec<Subject>, Failure> {
     let path = &args.subject;
     let one = |kind: Kind, samples: PathBuf| {

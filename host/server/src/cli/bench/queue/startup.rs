@@ -57,8 +57,7 @@ impl Served {
     fn start(folder: &ModulesFolder, data: &Path, settings: &Path) -> Result<Self, Failure> {
         let program = std::env::current_exe().map_err(Failure::host)?;
         let mut child = Command::new(program)
-            .arg("serve")
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["serve", "--dev", "--listen", "127.0.0.1:0"])
             .arg("--modules")
             .arg(folder.path())
             .arg("--data")

@@ -64,7 +64,7 @@ impl CheckedModule {
 }
 
 impl Verdict {
-    fn exit_code(&self) -> ExitCode {
+    pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Holds(_) => ExitCode::Completed,
             Self::Differs(_) => ExitCode::NotCompleted,

@@ -1,0 +1,336 @@
+//! `mainworker publish`: modules are tested, what they are is signed, and both are put where hosts take them from.
+//!
+//! test → compare with what is published → content → sign → push. All modules go each of these steps before one of them goes the
+//! next, so nothing is pushed as long as something is wrong with any of them.
+
+mod built_from;
+
+use super::difference::{self, AllowArgs};
+use super::key;
+use super::module::{Tested, test};
+use crate::deployments::repositories::registry;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::hints;
+use crate::settings::{RegistrySettings, Settings};
+use crate::terminal::{self, TransferView};
+use crate::vouched::{NotVouched, capability_names};
+use built_from::BuiltFrom;
+use clap::Args;
+use mainworker_domain::capability::Difference;
+use mainworker_domain::catalog::{CONTRACT, ModuleDescription};
+use mainworker_domain::digest::Digest;
+use mainworker_domain::job_name::JobName;
+use mainworker_publishing::key::SigningKey;
+use mainworker_publishing::layout::Layout;
+use mainworker_publishing::place::{Place, RegistryHost, RepositoryName, Wanted, WantedRevision, named_by};
+use mainworker_publishing::publication::{
+    self, Facts, Publication, PublicationError, Published, Unsigned, pull,
+};
+use mainworker_publishing::registry::{Credentials, Registry};
+use mainworker_publishing::repository::Repository;
+use mainworker_publishing::statement::{SampleFile, SchemaDigests};
+use mainworker_sandbox::module_file::ModuleFile;
+use secrecy::SecretString;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tokio::runtime::Builder;
+
+/// The variable with the signing key.
+const KEY_VARIABLE: &str = "MAINWORKER_SIGNING_KEY";
+
+/// Tests modules with their samples, compares what they may do with what is published, signs what they are and that they were
+/// tested, and puts them into a registry or a directory. A version that is there is not moved.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  mainworker publish target/modules/echo.wasm --to oci://registry.example/jobs --key ci.key --builder https://ci.example/jobs
+  mainworker publish target/modules/*.wasm --to published --key env
+  mainworker publish edge-logs.wasm --to published --key ci.key --allow-widening http:POST:https://api.example.com
+
+What a module may do that the highest version below it may not has to be allowed, each with `--allow-widening`; that is signed with
+the rest. A first version lists all that it may do.
+
+Environment: MAINWORKER_SIGNING_KEY (with `--key env`), MAINWORKER_BUILDER, MAINWORKER_REGISTRY_USERNAME and
+MAINWORKER_REGISTRY_PASSWORD, SOURCE_DATE_EPOCH (otherwise the time of the commit).
+
+Exit codes: 0 published, or there already · 1 a sample does not hold · 2 usage, a sample that cannot be read · 5 a module or a widening is
+refused, or the version is there with other content · 6 the registry cannot be reached.")]
+pub struct PublishArgs {
+    /// Module files, each with its samples beside it as NAME.samples
+    #[arg(value_name = "MODULE", required = true)]
+    modules: Vec<PathBuf>,
+    /// Where to: oci://HOST/REPO, or a directory
+    #[arg(long, value_name = "PLACE", value_parser = Place::parse)]
+    to: Place,
+    /// The signing key: a file in PEM, or `env` for the variable MAINWORKER_SIGNING_KEY
+    #[arg(long, value_name = "FILE|env")]
+    key: PathBuf,
+    /// Folder of the samples of the one module [default: NAME.samples beside NAME.wasm, or samples beside it]
+    #[arg(long, value_name = "DIR")]
+    samples: Option<PathBuf>,
+    /// The commit that the modules were built from [default: that of the repository here]
+    #[arg(long, value_name = "SHA")]
+    commit: Option<String>,
+    /// Who builds, a URI [default: the variable MAINWORKER_BUILDER]
+    #[arg(long, value_name = "URI")]
+    builder: Option<String>,
+    #[command(flatten)]
+    allow: AllowArgs,
+    /// Settings file, for `[registries]` [default: mainworker.toml, if it is here]
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn publish(args: &PublishArgs) -> Result<ExitCode, Failure> {
+    if args.samples.is_some() && args.modules.len() > 1 {
+        let problem = format!("{} modules, expected one beside `--samples`", args.modules.len());
+        return Err(Failure::usage("samples_of_many", problem, hints::of_samples_of_many()));
+    }
+    let signing = signing_key(&args.key)?;
+    let built = BuiltFrom::find(args.commit.as_deref(), args.builder.as_deref())?;
+    let settings = Settings::load(args.settings.as_deref())?;
+    let tested = test(&args.modules, args.samples.as_deref())?;
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::host(format!("starting threads: {error}")))?;
+    let published = runtime.block_on(async {
+        match &args.to {
+            Place::Directory(path) => {
+                let layout = Layout::create(path).await.map_err(PublicationError::from).map_err(failed)?;
+                publish_to(&layout, args, &built, &signing, tested).await
+            }
+            Place::Registry { host, repository } => {
+                let own = settings.registries.get(host).cloned().unwrap_or_default();
+                let registry = writing(host, repository, &own)?;
+                publish_to(&registry, args, &built, &signing, tested).await
+            }
+        }
+    })?;
+    print(args, &published)?;
+    Ok(ExitCode::Completed)
+}
+
+/// A registry as CI asks it: what its environment says goes before the settings.
+fn writing(
+    host: &RegistryHost,
+    repository: &RepositoryName,
+    settings: &RegistrySettings,
+) -> Result<Registry, Failure> {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let username = variable("MAINWORKER_REGISTRY_USERNAME");
+    let credentials = username.map(|username| Credentials {
+        username,
+        password: SecretString::from(variable("MAINWORKER_REGISTRY_PASSWORD").unwrap_or_default()),
+    });
+    registry(host, repository, settings, credentials)
+        .map_err(|problem| Failure::usage("registry_unusable", problem, hints::of_registry(host)))
+}
+
+fn signing_key(from: &Path) -> Result<SigningKey, Failure> {
+    let pem = if from == Path::new("env") {
+        let pem = env::var(KEY_VARIABLE).ok().filter(|pem| !pem.is_empty()).ok_or_else(|| {
+            let problem = format!("the variable {KEY_VARIABLE} is empty or not there, expected a key in PEM");
+            Failure::usage("key_unreadable", problem, hints::of_signing_key())
+        })?;
+        SecretString::from(pem)
+    } else {
+        key::read(from)?
+    };
+    SigningKey::from_pem(&pem).map_err(|error| key::unusable(from, &error))
+}
+
+/// What became of one module.
+struct Done {
+    job: JobName,
+    version: String,
+    module: Digest,
+    published: Published,
+    difference: Difference,
+    is_first: bool,
+}
+
+async fn publish_to(
+    repository: &impl Repository,
+    args: &PublishArgs,
+    built: &BuiltFrom,
+    signing: &SigningKey,
+    tested: Vec<Tested>,
+) -> Result<Vec<Done>, Failure> {
+    let mut ready = Vec::new();
+    for tested in tested {
+        ready.push(prepare(repository, args, built, signing, tested).await?);
+    }
+    check_allowed(args, &ready)?;
+    let mut done = Vec::new();
+    for Ready { publication, difference, is_first, job, version } in ready {
+        let view = TransferView::start(job.as_str());
+        let pushed = publication::publish(repository, &publication, &|bytes, bytes_total| {
+            view.show(bytes, bytes_total, "pushing");
+        })
+        .await;
+        view.end();
+        let module = publication.module().descriptor.digest;
+        done.push(Done { job, version, module, published: pushed.map_err(failed)?, difference, is_first });
+    }
+    Ok(done)
+}
+
+/// A module that is signed and not yet pushed.
+struct Ready {
+    job: JobName,
+    version: String,
+    publication: Publication,
+    difference: Difference,
+    is_first: bool,
+}
+
+async fn prepare(
+    repository: &impl Repository,
+    args: &PublishArgs,
+    built: &BuiltFrom,
+    signing: &SigningKey,
+    Tested { module, samples, folder }: Tested,
+) -> Result<Ready, Failure> {
+    let description = module.revision().description();
+    let job = &description.manifest.job;
+    let former = former(repository, &module).await?;
+    let difference = Difference::between(former.as_ref().map(|former| &former.description), description);
+    let approved = difference.widenings.iter().map(|widening| &widening.name);
+    let approved = approved.filter(|name| args.allow.allowed.contains(name)).cloned().collect();
+    let facts = Facts {
+        job: job.name.clone(),
+        version: job.version.clone(),
+        world: CONTRACT.to_owned(),
+        exports: module.exports().to_vec(),
+        imports: module.imports().to_vec(),
+        capabilities: capability_names(module.revision()),
+        schemas: SchemaDigests::of(description),
+        approved_widenings: approved,
+        previous: former.as_ref().map(|former| former.manifest),
+        source: built.source.clone(),
+        builder: built.builder.clone(),
+        created: built.created,
+        samples: sample_files(&folder, &samples)?,
+        passed: samples,
+    };
+    let unsigned = Unsigned::new(module.bytes().to_vec(), facts).map_err(failed)?;
+    let publication = unsigned.sign(signing).map_err(failed)?;
+    let (job, version) = (job.name.clone(), job.version.to_string());
+    Ok(Ready { job, version, publication, difference, is_first: former.is_none() })
+}
+
+/// A version that is published already.
+struct Former {
+    manifest: Digest,
+    description: ModuleDescription,
+}
+
+/// The version that a module is compared with: the highest below its own, or else the highest. It is only compared with, so
+/// nobody has to vouch for it: what a host runs is compared again with what it ran.
+async fn former(repository: &impl Repository, module: &ModuleFile) -> Result<Option<Former>, Failure> {
+    let job = &module.revision().manifest().job;
+    let tags = repository.tags().await.map_err(|error| failed(error.into()))?;
+    let versions = tags.iter().filter_map(|tag| named_by(tag)).filter(|(name, _)| *name == job.name);
+    let others = versions.map(|(_, version)| version).filter(|version| *version != job.version);
+    let others: Vec<semver::Version> = others.collect();
+    let below = others.iter().filter(|version| **version < job.version).max();
+    let Some(version) = below.or_else(|| others.iter().max()) else { return Ok(None) };
+    let wanted = Wanted { job: job.name.clone(), revision: WantedRevision::Version(version.clone()) };
+    let pulled = pull(repository, &wanted, &|_, _| ()).await.map_err(failed)?;
+    let manifest = Digest::from_sha256(Sha256::digest(&pulled.manifest).into());
+    let module =
+        ModuleFile::admit(pulled.module).map_err(|refusal| Failure::from(NotVouched::from(refusal)))?;
+    let found = &module.revision().manifest().job.name;
+    if *found != job.name {
+        let problem = format!("`{}` {version} in {} is the job `{found}`", job.name, repository.name());
+        return Err(Failure::usage("job_mismatch", problem, hints::of_changed_publication()));
+    }
+    Ok(Some(Former { manifest, description: module.revision().description().clone() }))
+}
+
+fn sample_files(folder: &Path, names: &[String]) -> Result<Vec<SampleFile>, Failure> {
+    let file = |name: &String| {
+        let path = folder.join(name);
+        let bytes = fs::read(&path).map_err(|error| {
+            let problem = format!("reading the sample `{}`: {error}", path.display());
+            Failure::usage("samples_unreadable", problem, hints::of_unreadable_samples())
+        })?;
+        Ok(SampleFile { name: name.clone(), digest: Digest::from_sha256(Sha256::digest(bytes).into()) })
+    };
+    names.iter().map(file).collect()
+}
+
+/// Each widening is named; what is named and is none is told.
+fn check_allowed(args: &PublishArgs, ready: &[Ready]) -> Result<(), Failure> {
+    let later = || ready.iter().filter(|one| !one.is_first);
+    for name in &args.allow.allowed {
+        if !later().any(|one| one.difference.widenings.iter().any(|widening| widening.name == *name)) {
+            let nearest = later().find_map(|one| {
+                let others = one.difference.not_widenings(&args.allow.allowed);
+                others.into_iter().find(|other| other.name == name).and_then(|other| other.nearest)
+            });
+            let told = format!("`--allow-widening {name}` allows nothing: there is no such widening");
+            terminal::print_warning(&told, hints::of_no_widening(nearest).as_deref());
+        }
+    }
+    let refused = later().filter_map(|one| {
+        let refused = one.difference.check(&one.job, &args.allow.allowed).err()?;
+        show(&one.job, &one.difference, &args.allow.allowed);
+        Some(refused)
+    });
+    match refused.collect::<Vec<_>>().into_iter().next() {
+        None => Ok(()),
+        Some(refused) => Err(refused.into()),
+    }
+}
+
+fn show(job: &JobName, difference: &Difference, allowed: &[String]) {
+    terminal::note(&format!(
+        "{job}, beside the version before it:\n{}",
+        difference::shown(difference, allowed)
+    ));
+}
+
+fn print(args: &PublishArgs, done: &[Done]) -> Result<(), Failure> {
+    if args.json {
+        let list = |done: &Done| {
+            json!({
+                "job": done.job.as_str(),
+                "version": done.version,
+                "tag": done.published.tag,
+                "module": done.module.to_string(),
+                "manifest": done.published.manifest.to_string(),
+                "wasThere": done.published.was_there,
+                "isFirst": done.is_first,
+                "widenings": done.difference.widenings.iter().map(|one| &one.name).collect::<Vec<_>>(),
+            })
+        };
+        let shown: Vec<_> = done.iter().map(list).collect();
+        return terminal::print_json(&json!({ "to": args.to.to_string(), "published": shown }).to_string());
+    }
+    for done in done {
+        if done.is_first {
+            let all = difference::shown(&done.difference, &[]);
+            terminal::note(&format!(
+                "{} is published for the first time; all that it may do:\n{all}",
+                done.job
+            ));
+        } else if !done.difference.is_empty() {
+            show(&done.job, &done.difference, &args.allow.allowed);
+        }
+        let word = if done.published.was_there { "there already:" } else { "published" };
+        terminal::print(&format!("{word} {} {}, {}", done.job, done.version, done.published.manifest))?;
+    }
+    Ok(())
+}
+
+fn failed(error: PublicationError) -> Failure {
+    Failure::from(NotVouched::from(error))
+}

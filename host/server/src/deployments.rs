@@ -1,0 +1,390 @@
+//! Deploying: which revision of a job this host runs from now on.
+//!
+//! place allowed → pull → verify → admit → what it may do more than the current one → kept in the host's own folder → compiled →
+//! pinned in the store. Until the last of these nothing has changed for any task; after it new tasks are accepted with the new
+//! revision, and those that are queued keep theirs. One deployment goes this way at a time.
+
+mod by_hand;
+mod progress;
+mod refused;
+pub mod repositories;
+
+pub use by_hand::WentBack;
+pub use refused::DeploymentRefused;
+
+use crate::access::Caller;
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::job_modules::{Current, DeployedModules, Pinned};
+use crate::sandbox_runner::SandboxRunner;
+use crate::settings::RegistrySettings;
+use crate::vouched::{Judge, Vouched};
+use mainworker_client::wire::{DeploymentInfo, ErrorInfo};
+use mainworker_domain::audit::Actor;
+use mainworker_domain::capability::Difference;
+use mainworker_domain::catalog::Revision;
+use mainworker_domain::digest::Digest;
+use mainworker_domain::event::Event;
+use mainworker_domain::job_name::JobName;
+use mainworker_domain::lifecycle::Timestamp;
+use mainworker_domain::nearest::nearest_few;
+use mainworker_publishing::place::{Place, RegistryHost, Wanted};
+use mainworker_publishing::publication;
+use mainworker_publishing::trust::Signer;
+use mainworker_queue::store::Store;
+use mainworker_queue::verbs::deployments::{CollectRevisions, Deploy, Deployed, NewRevision};
+use progress::Progress;
+use repositories::Repositories;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+/// Former revisions of a job that are kept beside the current one, for a rollback.
+const FORMER_KEPT: usize = 10;
+/// Milliseconds that a revision is kept after another took its place, whatever else: a task that was accepted with it may be on
+/// its way into the store.
+const SUPERSEDED_KEPT_MS: i64 = 3_600_000;
+/// Revisions that one transaction looks at.
+const COLLECTED_AT_A_TIME: usize = 100;
+
+/// What deploying needs.
+#[derive(Debug)]
+pub struct Deployments {
+    repositories: Repositories,
+    runner: Arc<SandboxRunner>,
+    progress: Progress,
+    turn: Mutex<()>,
+}
+
+/// A deployment as it is asked for.
+#[derive(Clone, Debug)]
+pub struct DeployAsked {
+    /// The job, and which of its revisions.
+    pub wanted: Wanted,
+    /// From where.
+    pub from: String,
+    /// What it may do that the current revision may not.
+    pub allow_widening: Vec<String>,
+}
+
+impl Deployments {
+    /// Of a host that takes modules from these places.
+    pub fn new(
+        from: Vec<Place>,
+        registries: BTreeMap<RegistryHost, RegistrySettings>,
+        runner: Arc<SandboxRunner>,
+    ) -> Self {
+        let repositories = Repositories::new(from, registries);
+        Self { repositories, runner, progress: Progress::default(), turn: Mutex::default() }
+    }
+}
+
+impl Host {
+    /// Begins a deployment, which goes on by itself.
+    ///
+    /// # Errors
+    /// A place from which nothing is taken, or too many deployments under way.
+    pub fn deploy(self: &Arc<Self>, asked: DeployAsked, by: &Caller) -> Result<Uuid, DeploymentRefused> {
+        let modules = Arc::clone(self.modules.as_deployed().ok_or(DeploymentRefused::OfFolder)?);
+        let place = self.deployments.repositories.allowed(&asked.from)?;
+        let id = Uuid::now_v7();
+        let allowed = progress::UNDER_WAY_MAX;
+        self.deployments
+            .progress
+            .begin(id, asked.wanted.job.as_str())
+            .ok_or(DeploymentRefused::TooMany { allowed })?;
+        let (host, by) = (Arc::clone(self), by.actor.clone());
+        tokio::spawn(async move {
+            let run = Run { host: &host, modules: &modules, id, asked: &asked, by };
+            let ended = run.to_its_end(place).await;
+            run.end(ended);
+        });
+        Ok(id)
+    }
+
+    /// How far a deployment is.
+    ///
+    /// # Errors
+    /// One that there is not.
+    pub fn deployment(&self, id: &str) -> Result<DeploymentInfo, DeploymentRefused> {
+        let unknown = || DeploymentRefused::UnknownDeployment { id: id.chars().take(80).collect() };
+        self.deployments.progress.of(id).ok_or_else(unknown)
+    }
+}
+
+/// One deployment under way.
+struct Run<'a> {
+    host: &'a Arc<Host>,
+    modules: &'a Arc<DeployedModules>,
+    id: Uuid,
+    asked: &'a DeployAsked,
+    by: Actor,
+}
+
+/// How a deployment ended that was not refused.
+enum End {
+    /// It is current.
+    Now,
+    /// It was.
+    Already,
+}
+
+impl Run<'_> {
+    async fn to_its_end(&self, place: Place) -> Result<End, DeploymentRefused> {
+        let _turn = self.host.deployments.turn.lock().await;
+        let ended = self.go(place).await;
+        if !matches!(ended, Ok(End::Now)) {
+            // What came into the folder and is nobody's.
+            self.host.clear_modules(self.modules).await;
+        }
+        ended
+    }
+
+    async fn go(&self, place: Place) -> Result<End, DeploymentRefused> {
+        let vouched = self.take(place).await?;
+        let revision = Arc::clone(vouched.module.revision());
+        let current = self.modules.current_of(&self.asked.wanted.job);
+        self.tell(|info| {
+            info.version = Some(revision.manifest().job.version.to_string());
+            info.revision = Some(revision.digest().to_string());
+            info.previous = current.as_ref().map(|current| current.module.to_string());
+        });
+        self.check_version(&revision, current.as_ref())?;
+        self.check_difference(&vouched, current.as_ref())?;
+        self.keep(&vouched).await?;
+        self.tell(|info| info.state = "compiling".to_owned());
+        self.pin(&vouched, current.map(|current| current.module)).await
+    }
+
+    /// Pulls the module and verifies it.
+    async fn take(&self, place: Place) -> Result<Vouched, DeploymentRefused> {
+        self.tell(|info| info.state = "pulling".to_owned());
+        let repository = self.host.deployments.repositories.open(&place).await?;
+        let progress = |bytes: u64, bytes_total: u64| {
+            self.tell(|info| {
+                (info.bytes, info.bytes_total) = (bytes, bytes_total);
+                if bytes == bytes_total && bytes > 0 {
+                    info.state = "verifying".to_owned();
+                }
+            });
+        };
+        let deployed =
+            self.modules.names().into_iter().filter(|name| *name != self.asked.wanted.job).collect();
+        let judge = Judge { policy: self.modules.policy(), deployed: &deployed, at: self.host.now() };
+        repository.vouch(&self.asked.wanted, judge, &progress).await
+    }
+
+    fn check_version(&self, revision: &Revision, current: Option<&Current>) -> Result<(), DeploymentRefused> {
+        let Some(current) = current.and_then(|current| current.revision.as_ref().ok()) else { return Ok(()) };
+        let (found, current) = (&revision.manifest().job.version, &current.manifest().job.version);
+        if found >= current {
+            return Ok(());
+        }
+        let (found, current) = (found.to_string(), current.to_string());
+        Err(DeploymentRefused::Downgrade { job: self.asked.wanted.job.clone(), found, current })
+    }
+
+    /// Shows what the revision may do more than the current one, and refuses what nobody has seen.
+    fn check_difference(
+        &self,
+        vouched: &Vouched,
+        current: Option<&Current>,
+    ) -> Result<(), DeploymentRefused> {
+        let (asked, release) = (self.asked, &vouched.release);
+        let description = vouched.module.revision().description();
+        // Beside one that cannot be read all is new, and somebody must have seen all of it.
+        let old = current.and_then(|current| current.revision.as_ref().ok());
+        let difference = Difference::between(old.map(|old| old.description()), description);
+        let seen_by = |name: &str| {
+            if release.provenance().approved_widenings.iter().any(|seen| seen == name) {
+                Some("statement")
+            } else {
+                asked.allow_widening.iter().any(|seen| seen == name).then_some("request")
+            }
+        };
+        self.tell(|info| {
+            let shown = |name: &str, about: &str, is_power: bool| {
+                progress::shown(name, about, if is_power { seen_by(name) } else { None })
+            };
+            info.widenings =
+                difference.widenings.iter().map(|one| shown(&one.name, &one.about, true)).collect();
+            info.narrowings =
+                difference.narrowings.iter().map(|one| shown(&one.name, &one.about, false)).collect();
+            info.notes = difference.notes.iter().map(|one| shown(&one.name, &one.about, false)).collect();
+        });
+        // All that a first revision may do was listed when it was published.
+        if current.is_some() {
+            let seen = release.provenance().approved_widenings.iter().chain(&asked.allow_widening);
+            difference.check(&asked.wanted.job, &seen.cloned().collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the module in the host's own folder.
+    async fn keep(&self, vouched: &Vouched) -> Result<(), DeploymentRefused> {
+        let kept = publication::keep(self.modules.layout(), &vouched.release).await;
+        kept.map_err(DeploymentRefused::NotKept)
+    }
+
+    /// Compiles the module and makes it current, unless something else became so meanwhile.
+    async fn pin(&self, vouched: &Vouched, expected: Option<Digest>) -> Result<End, DeploymentRefused> {
+        let host = self.host;
+        let revision = Arc::clone(vouched.module.revision());
+        let now = host.now();
+        let known = self.modules.knows(&self.asked.wanted.job, revision.digest());
+        let pinned = Pinned {
+            job: self.asked.wanted.job.clone(),
+            module: revision.digest(),
+            oci_manifest: vouched.release.facts().manifest,
+            deployed_at: now,
+        };
+        if !known {
+            self.modules.know(pinned.clone());
+        }
+        let forget = || {
+            if !known {
+                self.modules.forget(&self.asked.wanted.job, revision.digest());
+            }
+        };
+        let ready = host.deployments.runner.prepare_revision(&self.asked.wanted.job, revision.digest()).await;
+        if let Err(failure) = ready {
+            forget();
+            return Err(DeploymentRefused::NotReady(Box::new(failure)));
+        }
+        let deploy = Deploy {
+            revision: self.new_revision(vouched),
+            expected,
+            allowed_widenings: self.asked.allow_widening.clone(),
+            now,
+            by: self.by.clone(),
+        };
+        match host.store.deploy(deploy).await {
+            Ok(Deployed::Now { .. }) => {
+                // What is known of it may be new: another key may have signed the same module.
+                self.modules.know(pinned);
+                self.modules.set_current(&self.asked.wanted.job, Some(Arc::clone(&revision)));
+                host.tell_deployment(&self.asked.wanted.job, "deployed", Some(revision.digest()));
+                host.collect_revisions(self.modules).await;
+                Ok(End::Now)
+            }
+            Ok(Deployed::Already) => Ok(End::Already),
+            Ok(Deployed::Stale { current }) => {
+                forget();
+                Err(DeploymentRefused::Stale { job: self.asked.wanted.job.clone(), current })
+            }
+            Err(error) => {
+                forget();
+                let _ = host.store_failed(&error);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn new_revision(&self, vouched: &Vouched) -> NewRevision {
+        let (facts, provenance) = (vouched.release.facts(), vouched.release.provenance());
+        let signers =
+            |shown: fn(&Signer) -> String| facts.signers.iter().map(shown).collect::<Vec<_>>().join(" ");
+        NewRevision {
+            job: facts.job.clone(),
+            module: facts.module,
+            oci_manifest: facts.manifest,
+            version: facts.version.to_string(),
+            commit: provenance.source.commit.to_string(),
+            builder: provenance.builder.clone(),
+            key_id: signers(|signer| signer.id.clone()),
+            key_fingerprint: signers(|signer| signer.fingerprint.to_string()),
+            from: self.asked.from.clone(),
+        }
+    }
+
+    fn end(&self, ended: Result<End, DeploymentRefused>) {
+        match ended {
+            Ok(End::Now) => self.tell(|info| info.state = "deployed".to_owned()),
+            Ok(End::Already) => self.tell(|info| info.state = "already".to_owned()),
+            Err(refused) => {
+                let (code, message) = (refused.code().to_owned(), refused.to_string());
+                tracing::warn!(job = %self.asked.wanted.job, code, problem = message, "a deployment was refused");
+                if matches!(refused, DeploymentRefused::NotVouched(_)) {
+                    self.host.events.emit(Event::ModuleRefused {
+                        job: Some(self.asked.wanted.job.clone()),
+                        revision: None,
+                        code: code.clone(),
+                        message: message.clone(),
+                    });
+                }
+                let error = ErrorInfo { code, message, hint: refused.hint() };
+                self.tell(|info| progress::refused(info, error));
+            }
+        }
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut DeploymentInfo)) {
+        self.host.deployments.progress.tell(self.id, change);
+    }
+}
+
+impl Host {
+    pub(super) fn tell_deployment(&self, job: &JobName, change: &'static str, revision: Option<Digest>) {
+        self.events.emit(Event::DeploymentChanged { job: job.clone(), change, revision });
+        // What waited for a module may have one now.
+        self.schedules.wake.notify_one();
+        self.dispatch.wake();
+    }
+
+    /// Lets go of revisions that nobody needs. What fails now is tried after the next deployment.
+    pub(super) async fn collect_revisions(&self, modules: &DeployedModules) {
+        let superseded_before = Timestamp::from_ms(self.now().as_ms() - SUPERSEDED_KEPT_MS);
+        let mut after = Some(0);
+        while let Some(from) = after {
+            let collect = CollectRevisions {
+                keep: FORMER_KEPT,
+                superseded_before,
+                revisions_max: COLLECTED_AT_A_TIME,
+                after: from,
+            };
+            match self.store.collect_revisions(collect).await {
+                Ok(collected) => {
+                    for gone in &collected.revisions {
+                        modules.forget(&gone.job, gone.module);
+                    }
+                    after = collected.next;
+                }
+                Err(error) => {
+                    drop(self.store_failed(&error));
+                    break;
+                }
+            }
+        }
+        self.clear_modules(modules).await;
+    }
+
+    /// Removes what no kept revision needs from the host's own folder.
+    pub(super) async fn clear_modules(&self, modules: &DeployedModules) {
+        if let Err(error) = modules.layout().retain(modules.manifests()).await {
+            tracing::warn!(%error, "clearing the folder of modules");
+        }
+    }
+
+    pub(super) fn not_deployed(&self, name: &str) -> DeploymentRefused {
+        let names = self.modules.names();
+        let nearest = nearest_few(name, names.iter().map(JobName::as_str), 3);
+        DeploymentRefused::NotDeployed {
+            job: name.chars().take(80).collect(),
+            nearest: nearest.into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
+
+impl From<DeploymentRefused> for Failure {
+    fn from(refused: DeploymentRefused) -> Self {
+        let hint = refused.hint();
+        let failure = Self::unavailable(&refused, "");
+        Self {
+            code: refused.code().to_owned(),
+            hint,
+            pointer: refused.pointer().map(str::to_owned),
+            ..failure
+        }
+    }
+}

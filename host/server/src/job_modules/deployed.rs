@@ -1,0 +1,209 @@
+//! What was deployed: modules in the host's own folder that somebody vouches for, each pinned for its job in the store.
+//!
+//! Whatever is taken from the folder goes the way of anything that comes from elsewhere: digests, signatures and the policy of
+//! the settings, each time. What is current is kept in memory, so an envelope costs no look at a file.
+
+use crate::failure::Failure;
+use crate::hints;
+use crate::vouched::{Judge, NotVouched, Vouched, vouch};
+use mainworker_domain::catalog::Revision;
+use mainworker_domain::digest::Digest;
+use mainworker_domain::event::Event;
+use mainworker_domain::job_name::JobName;
+use mainworker_domain::lifecycle::Timestamp;
+use mainworker_domain::rejection::Rejection;
+use mainworker_publishing::layout::Layout;
+use mainworker_publishing::place::{Wanted, WantedRevision};
+use mainworker_publishing::trust::TrustPolicy;
+use mainworker_queue::dispatch::OnEvent;
+use mainworker_queue::verbs::deployments::RevisionRow;
+use mainworker_sandbox::module_file::ModuleFile;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::runtime::Builder;
+
+/// The host's own folder of modules in the data folder: an OCI image layout.
+pub fn modules_layout(data_dir: &Path) -> PathBuf {
+    data_dir.join("modules")
+}
+
+/// One revision that was deployed.
+#[derive(Clone, Debug)]
+pub struct Pinned {
+    /// The job.
+    pub job: JobName,
+    /// The module.
+    pub module: Digest,
+    /// Its manifest in the folder.
+    pub oci_manifest: Digest,
+    /// When it was deployed last: the time for which the validity of its key counts.
+    pub deployed_at: Timestamp,
+}
+
+impl From<&RevisionRow> for Pinned {
+    fn from(row: &RevisionRow) -> Self {
+        Self {
+            job: row.revision.job.clone(),
+            module: row.revision.module,
+            oci_manifest: row.revision.oci_manifest,
+            deployed_at: row.last_deployed_at,
+        }
+    }
+}
+
+/// What is current for a job.
+#[derive(Clone, Debug)]
+pub struct Current {
+    /// The module.
+    pub module: Digest,
+    /// What it says of itself; why it cannot be used, if that is so.
+    pub revision: Result<Arc<Revision>, Failure>,
+}
+
+/// What was deployed to this host.
+pub struct DeployedModules {
+    layout: Layout,
+    policy: TrustPolicy,
+    told: OnEvent,
+    pins: RwLock<Pins>,
+}
+
+#[derive(Debug, Default)]
+struct Pins {
+    /// What runs for each job.
+    current: BTreeMap<JobName, Current>,
+    /// All that queued tasks may name.
+    known: HashMap<(JobName, Digest), Pinned>,
+}
+
+impl DeployedModules {
+    /// The modules in `layout`, as far as `policy` trusts whoever signed them. `told` is told of what is refused.
+    pub fn new(layout: Layout, policy: TrustPolicy, told: OnEvent) -> Self {
+        Self { layout, policy, told, pins: RwLock::default() }
+    }
+
+    /// The folder.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Whose modules are taken.
+    pub fn policy(&self) -> &TrustPolicy {
+        &self.policy
+    }
+
+    /// Takes note of a revision that tasks may name.
+    pub fn know(&self, pinned: Pinned) {
+        self.write().known.insert((pinned.job.clone(), pinned.module), pinned);
+    }
+
+    /// Forgets a revision that is kept no longer.
+    pub fn forget(&self, job: &JobName, module: Digest) {
+        self.write().known.remove(&(job.clone(), module));
+    }
+
+    /// Whether a revision is known.
+    pub fn knows(&self, job: &JobName, module: Digest) -> bool {
+        self.read().known.contains_key(&(job.clone(), module))
+    }
+
+    /// The manifests of all revisions that are known.
+    pub fn manifests(&self) -> BTreeSet<Digest> {
+        self.read().known.values().map(|pinned| pinned.oci_manifest).collect()
+    }
+
+    /// Makes a revision that is known the one that runs for its job; reads its module.
+    pub fn load(&self, job: &JobName, module: Digest) {
+        let revision = self.module(job, module).map(|file| Arc::clone(file.revision()));
+        if let Err(failure) = &revision {
+            tracing::error!(%job, code = failure.code, problem = failure.message, "a deployed module cannot be used");
+        }
+        self.write().current.insert(job.clone(), Current { module, revision });
+    }
+
+    /// Lets this revision run for its job from now on, or none.
+    pub fn set_current(&self, job: &JobName, revision: Option<Arc<Revision>>) {
+        match revision {
+            Some(revision) => {
+                let current = Current { module: revision.digest(), revision: Ok(revision) };
+                self.write().current.insert(job.clone(), current)
+            }
+            None => self.write().current.remove(job),
+        };
+    }
+
+    /// What is current for the job, whether it can be used or not.
+    pub fn current_of(&self, job: &JobName) -> Option<Current> {
+        self.read().current.get(job).cloned()
+    }
+
+    /// The names of the jobs, sorted.
+    pub fn names(&self) -> Vec<JobName> {
+        self.read().current.keys().cloned().collect()
+    }
+
+    pub(super) fn current(&self, name: &JobName) -> Result<Option<Arc<Revision>>, Failure> {
+        self.read().current.get(name).map(|current| current.revision.clone()).transpose()
+    }
+
+    pub(super) fn module(&self, name: &JobName, revision: Digest) -> Result<ModuleFile, Failure> {
+        let pinned = self.read().known.get(&(name.clone(), revision)).cloned();
+        let Some(pinned) = pinned else {
+            return Err(Failure::unavailable(
+                format!("revision {revision} of `{name}` is not deployed here, or not any more"),
+                hints::of_revision_away(name),
+            ));
+        };
+        self.vouched(&pinned).map(|vouched| vouched.module)
+    }
+
+    /// Reads a revision from the folder, and everything about it anew.
+    ///
+    /// # Errors
+    /// A changed byte, or nobody any more who is trusted. Whoever listens is told.
+    pub fn vouched(&self, pinned: &Pinned) -> Result<Vouched, Failure> {
+        let revision = WantedRevision::Manifest(pinned.oci_manifest);
+        let wanted = Wanted { job: pinned.job.clone(), revision };
+        // Whether a name imitates another was judged when it was new.
+        let judge = Judge { policy: &self.policy, deployed: &BTreeSet::new(), at: pinned.deployed_at };
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::host)?;
+        let vouched = runtime.block_on(vouch(&self.layout, &wanted, judge, &|_, _| ()));
+        let vouched = vouched.and_then(|vouched| match vouched.release.facts().module {
+            found if found == pinned.module => Ok(vouched),
+            found => Err(NotVouched::OtherModule { found, expected: pinned.module }),
+        });
+        vouched.map_err(|error| {
+            (self.told)(Event::ModuleRefused {
+                job: Some(pinned.job.clone()),
+                revision: Some(pinned.module),
+                code: error.code().to_owned(),
+                message: error.to_string(),
+            });
+            Failure::from(error)
+        })
+    }
+
+    pub(super) fn unknown(&self, rejection: Rejection) -> Failure {
+        let mut failure = Failure::from(rejection);
+        if self.read().current.is_empty() {
+            failure.hint = Some(hints::of_nothing_deployed());
+        }
+        failure
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Pins> {
+        // Entries are put in whole.
+        self.pins.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Pins> {
+        self.pins.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for DeployedModules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeployedModules").field("pins", &self.read()).finish_non_exhaustive()
+    }
+}
