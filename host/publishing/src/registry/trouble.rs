@@ -4,6 +4,7 @@ use crate::repository::RepositoryError;
 use http::{HeaderMap, StatusCode, header};
 use mainworker_domain::digest::Digest;
 use std::error::Error;
+use std::io;
 
 /// Why a try did not do.
 #[derive(Debug)]
@@ -142,15 +143,11 @@ pub(super) fn told(error: &(dyn Error + 'static)) -> String {
 
 /// Whether TLS could not be agreed on, which a further try does not change.
 pub(super) fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        let inside = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if cause.is::<rustls::Error>() || inside.is_some_and(|inside| inside.is::<rustls::Error>()) {
-            return true;
-        }
-        next = cause.source();
-    }
-    false
+    // An error of input and output does not name what it wraps as its source.
+    let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>()
+        || inside.is_some_and(|inside| is_of_tls(inside))
+        || error.source().is_some_and(is_of_tls)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! What is pulled is what was asked for, or an error, soon, and without the memory that somebody else would like.
 
-use crate::client::{INDEX, MANIFEST, blob, content, digest, manifest, pull, registry, registry_with};
+use crate::client::{
+    INDEX, MANIFEST, blob, content, digest, manifest, options, pull, registry, registry_with,
+};
 use crate::scripted::{Answer, IDENTITY, Server, answer, head};
 use mainworker_domain::limits::{MODULE_BYTES_MAX, OCI_MANIFEST_BYTES_MAX};
-use mainworker_publishing::registry::{RegistryError, RegistryOptions};
+use mainworker_publishing::registry::{Registry, RegistryError};
 use mainworker_publishing::repository::{Repository, RepositoryError};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -117,19 +119,13 @@ async fn a_blob_that_is_larger_than_any_module_is_not_asked_for() {
     assert_eq!(server.lines().len(), 0);
 }
 
-/// Bounds of time that a test can wait for.
-fn hasty(options: &mut RegistryOptions) {
-    options.answer_ms = 200;
-    options.transfer_ms = 500;
-}
-
 #[tokio::test]
 async fn what_says_no_more_is_given_up() {
     for bytes in
         [Vec::new(), b"HTTP/1.1 200".to_vec(), [head(200, "content-length: 6\r\n"), b"mod".to_vec()].concat()]
     {
         let server = Server::start(move |_, _| Answer::Silent(bytes.clone()));
-        let registry = registry_with(&server, hasty);
+        let registry = registry_with(&server, |options| options.answer_ms = 200);
         let begin = Instant::now();
         assert_error!(pull(&registry, &blob("module")).await, Unavailable, server, "200 ms");
         assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
@@ -140,7 +136,7 @@ async fn what_says_no_more_is_given_up() {
 #[tokio::test]
 async fn what_drips_is_given_up_at_once_and_for_good() {
     let server = Server::start(|_, _| Answer::Drip(head(200, "")));
-    let registry = registry_with(&server, hasty);
+    let registry = registry_with(&server, |options| options.transfer_ms = 500);
     let module = blob(vec![b'x'; 1 << 20]);
     assert_error!(pull(&registry, &module).await, Unavailable, server, "not done within 500 ms");
     assert_error!(registry.manifest(digest(b"x")).await, Unavailable, server, "not done within 500 ms");
@@ -268,21 +264,19 @@ async fn tls_is_with_whoever_the_authorities_vouch_for() {
     assert_eq!(pull(&trusting, &module).await.unwrap(), b"module");
 
     let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap().cert.pem();
-    let strict = registry_with(&server, |options| {
-        options.plain_http = false;
-        options.ca_pem = Some(other);
-    });
-    assert_error!(pull(&strict, &module).await, Unavailable, server, "certificate");
-    assert_eq!(server.lines().len(), 1);
+    let (mut strict, waits) = options(&server.host);
+    (strict.plain_http, strict.ca_pem) = (false, Some(other));
+    assert_error!(pull(&Registry::new(&strict).unwrap(), &module).await, Unavailable, server, "certificate");
+    assert_eq!((server.lines().len(), waits.lock().unwrap().len()), (1, 0), "it would be the same again");
 }
 
 #[test]
 fn certificates_that_are_none_are_said_at_once() {
     let server = Server::start(|_, _| answer(200, "", ""));
     for pem in ["", "no", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-        let (mut options, _) = crate::client::options(&server.host);
+        let (mut options, _) = options(&server.host);
         options.ca_pem = Some(pem.to_owned());
-        let error = mainworker_publishing::registry::Registry::new(&options).unwrap_err();
+        let error = Registry::new(&options).unwrap_err();
         assert!(matches!(error, RegistryError::Authorities { .. }), "{error}");
     }
 }
