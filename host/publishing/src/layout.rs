@@ -58,13 +58,15 @@ impl Layout {
             let unavailable = |error: std::io::Error| unavailable(&doing, &error.to_string());
             std::fs::create_dir_all(&path).map_err(unavailable)?;
             let layout = Self { folder: Arc::new(open_folder(&path)?) };
-            let writer = layout.folder.lock(&doing)?;
-            if layout.folder.has(LAYOUT_FILE).map_err(unavailable)? {
-                layout.check_version()?;
-            } else if let Some(other) = layout.folder.other_entry().map_err(unavailable)? {
+            // Before the lock is put there: nothing is left in a directory of somebody else's.
+            if let Some(other) = layout.folder.not_ours().map_err(unavailable)? {
                 let problem =
                     format!("found `{other}` in it, expected an empty directory or an OCI image layout");
                 return Err(RepositoryError::Malformed { doing, problem });
+            }
+            let writer = layout.folder.lock(&doing)?;
+            if layout.folder.has(LAYOUT_FILE).map_err(unavailable)? {
+                layout.check_version()?;
             }
             writer.complete(LAYOUT_VERSION, Index::EMPTY).map_err(unavailable)?;
             drop(writer);

@@ -105,14 +105,19 @@ impl Folder {
         }
     }
 
-    /// The name of something that is no part of a layout that is being made.
-    pub(super) fn other_entry(&self) -> io::Result<Option<String>> {
+    /// What shows that the directory is for something else: an entry where there is no layout.
+    pub(super) fn not_ours(&self) -> io::Result<Option<String>> {
+        if self.has(LAYOUT_FILE)? {
+            return Ok(None);
+        }
         for entry in Dir::read_from(&self.held)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy();
-            if !matches!(name.as_ref(), "." | ".." | LOCK_FILE | ASIDE) {
-                return Ok(Some(name.into_owned()));
+            if matches!(name.as_ref(), "." | ".." | LOCK_FILE | ASIDE) {
+                continue;
             }
+            // Whoever makes a layout writes this file first, so what came meanwhile is part of one.
+            return Ok(if self.has(LAYOUT_FILE)? { None } else { Some(name.into_owned()) });
         }
         Ok(None)
     }

@@ -1,10 +1,11 @@
 //! Several publishers at one directory, and some that die.
 
 use crate::fixture::{CREATED, facts, key, module, policy, publication, published, tag, version, wanted};
+use mainworker_domain::digest::Digest;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_publishing::layout::Layout;
 use mainworker_publishing::publication::{Publication, PublicationError, Published, Unsigned, publish, pull};
-use mainworker_publishing::repository::{Repository, RepositoryError};
+use mainworker_publishing::repository::{Content, Descriptor, Repository, RepositoryError, Tagging};
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
@@ -180,4 +181,67 @@ async fn a_publisher_waits_for_another_process() {
     other.wait().unwrap();
     tokio::time::timeout(PATIENCE, publishing).await.unwrap().unwrap();
     check(&layout).await;
+}
+
+/// A repository that moves tags like a registry, with somebody else who publishes the same version a moment later.
+struct Overtaken {
+    inner: Layout,
+    tag: String,
+    other: Content,
+}
+
+impl Repository for Overtaken {
+    fn name(&self) -> String {
+        self.inner.name()
+    }
+
+    async fn resolve(&self, tag: &str) -> Result<Option<Descriptor>, RepositoryError> {
+        self.inner.resolve(tag).await
+    }
+
+    async fn tags(&self) -> Result<Vec<String>, RepositoryError> {
+        self.inner.tags().await
+    }
+
+    async fn manifest(&self, digest: Digest) -> Result<Content, RepositoryError> {
+        self.inner.manifest(digest).await
+    }
+
+    async fn blob(
+        &self,
+        descriptor: &Descriptor,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Vec<u8>, RepositoryError> {
+        self.inner.blob(descriptor, progress).await
+    }
+
+    async fn put_blob(&self, blob: &Content, progress: &(dyn Fn(u64) + Sync)) -> Result<(), RepositoryError> {
+        self.inner.put_blob(blob, progress).await
+    }
+
+    async fn put_manifest(&self, manifest: &Content) -> Result<(), RepositoryError> {
+        self.inner.put_manifest(manifest).await
+    }
+
+    async fn put_tag(&self, tag: &str, manifest: &Content, _: Tagging) -> Result<(), RepositoryError> {
+        self.inner.put_tag(tag, manifest, Tagging::Movable).await?;
+        if tag == self.tag {
+            self.inner.put_manifest(&self.other).await?;
+            self.inner.put_tag(tag, &self.other, Tagging::Movable).await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_somebody_else_moved_meanwhile_is_not_called_published() {
+    let (_folder, inner) = published(&[]).await;
+    let (ours, theirs) = (content("1.2.0", 0), content("1.2.0", 1));
+    let repository = Overtaken { inner, tag: tag("echo", "1.2.0"), other: theirs.manifest().clone() };
+    let result = publish(&repository, &ours, &|_, _| ()).await;
+    let Err(PublicationError::Repository(RepositoryError::TagMoved { found, expected, .. })) = result else {
+        panic!("{result:?}");
+    };
+    assert_eq!(found, theirs.manifest().descriptor.digest);
+    assert_eq!(expected, ours.manifest().descriptor.digest);
 }

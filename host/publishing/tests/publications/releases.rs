@@ -122,7 +122,7 @@ fn the_bytes_do_not_change_from_one_version_of_this_program_to_the_next() {
 #[tokio::test]
 async fn what_is_published_is_pulled() {
     let publication = publication("echo", "1.2.0", 1);
-    let (_folder, layout) = published(&[publication.clone()]).await;
+    let (_folder, layout) = published(std::slice::from_ref(&publication)).await;
     let heard = Mutex::new(Vec::new());
     let hear = |bytes, all| heard.lock().unwrap().push((bytes, all));
     let pulled = pull(&layout, &wanted("echo@1.2.0"), &hear).await.unwrap();
@@ -138,7 +138,7 @@ async fn what_is_published_is_pulled() {
 #[tokio::test]
 async fn what_refers_to_a_manifest_is_listed_under_its_digest() {
     let publication = publication("echo", "1.2.0", 1);
-    let (_folder, layout) = published(&[publication.clone()]).await;
+    let (_folder, layout) = published(std::slice::from_ref(&publication)).await;
     let manifest = publication.manifest().descriptor.digest;
     assert_eq!(referrers_tag(manifest), format!("sha256-{}", manifest.hex()));
     let listed = layout.resolve(&referrers_tag(manifest)).await.unwrap().unwrap();
