@@ -30,6 +30,8 @@ pub const BUNDLE_CONFIG_MEDIA_TYPE: &str = "application/vnd.oci.empty.v1+json";
 /// The bytes of [`BUNDLE_CONFIG_MEDIA_TYPE`].
 pub(super) const EMPTY_CONFIG: &[u8] = b"{}";
 
+/// The annotation that says what a bundle holds.
+pub(super) const BUNDLE_CONTENT: &str = "dev.sigstore.bundle.content";
 const TITLE: &str = "org.opencontainers.image.title";
 
 /// Bytes with what they are.
@@ -97,7 +99,7 @@ pub(super) fn bundle_manifest(
     subject: &Descriptor,
 ) -> Result<Content, PublicationError> {
     let annotations = BTreeMap::from([
-        ("dev.sigstore.bundle.content".to_owned(), "dsse-envelope".to_owned()),
+        (BUNDLE_CONTENT.to_owned(), "dsse-envelope".to_owned()),
         ("dev.sigstore.bundle.predicateType".to_owned(), predicate.uri().to_owned()),
     ]);
     let wire = WireManifest {

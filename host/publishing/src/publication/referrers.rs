@@ -4,7 +4,7 @@
 //! directory, and programs that copy tags take it along.
 
 use super::PublicationError;
-use super::content::{INDEX_MEDIA_TYPE, content, expect, limit};
+use super::content::{BUNDLE_CONTENT, INDEX_MEDIA_TYPE, content, expect, limit};
 use crate::bundle;
 use crate::repository::{Content, Descriptor};
 use mainworker_domain::digest::Digest;
@@ -21,11 +21,19 @@ pub fn tag(manifest: Digest) -> String {
 pub(super) fn bundles(index: &[u8]) -> Result<Vec<Descriptor>, PublicationError> {
     let index = read(index)?;
     let entries = index.get("manifests").and_then(Value::as_array).into_iter().flatten();
-    let entries =
-        entries.filter(|entry| entry.get("artifactType").and_then(Value::as_str) == Some(bundle::MEDIA_TYPE));
     entries
+        .filter(|entry| is_bundle(entry))
         .map(|entry| serde_json::from_value(entry.clone()).map_err(|error| malformed(&error.to_string())))
         .collect()
+}
+
+/// Whether an entry is said to be a bundle. Programs that copy lists and are older than `artifactType`, such as skopeo 1.9,
+/// leave it out; then it is known by the annotation, which they keep.
+fn is_bundle(entry: &Value) -> bool {
+    match entry.get("artifactType").and_then(Value::as_str) {
+        Some(artifact_type) => artifact_type == bundle::MEDIA_TYPE,
+        None => entry.get("annotations").is_some_and(|all| all.get(BUNDLE_CONTENT).is_some()),
+    }
 }
 
 /// The list with these in it as well, all else as it was; none if they are in it already.
