@@ -358,11 +358,14 @@ impl Repository for Registry {
         self.exchange.persist(&doing, || self.send_manifest(&doing, &digest, manifest)).await
     }
 
-    /// As the trait has it, and as far as a registry can: it is looked at before and after, not in between.
+    /// As far as a registry can: a tag that is to stay is looked at before and after, not in between.
     async fn put_tag(&self, tag: &str, manifest: &Content, tagging: Tagging) -> Result<(), RepositoryError> {
         let doing = self.doing(format_args!("setting the tag `{tag}` of"));
         check_tag(&doing, tag)?;
         self.exchange.persist(&doing, || self.send_tag(&doing, tag, manifest, tagging)).await?;
+        if tagging == Tagging::Movable {
+            return Ok(());
+        }
         let ours = manifest.descriptor.digest;
         let read = || self.read_manifest(&doing, tag, Access::Push);
         match self.exchange.persist(&doing, read).await? {

@@ -25,6 +25,9 @@ mod proofs;
 /// What is pushed, and tags that somebody else moves.
 #[cfg(test)]
 mod pushes;
+/// A whole publication, from a registry to a directory and to another registry.
+#[cfg(test)]
+mod released;
 /// What is tried again, and when.
 #[cfg(test)]
 mod retries;

@@ -92,7 +92,8 @@ async fn a_publication_keeps_every_byte_from_registry_to_directory_to_registry()
         skopeo(&["copy", "--all", "--dest-tls-verify=false", &here, &there("copied")]);
         let raw = |repository: &str| skopeo(&["inspect", "--raw", "--tls-verify=false", &there(repository)]);
         // Of the list, skopeo 1.9 leaves out what is newer than itself.
-        let digests = if tag == referrers { listed } else { |manifest: Vec<u8>| vec![digest(&manifest).to_string()] };
+        let digests =
+            if tag == referrers { listed } else { |manifest: Vec<u8>| vec![digest(&manifest).to_string()] };
         assert_eq!(digests(raw("copied")), digests(raw("company/jobs")));
     }
     assert_is(&newest(&Layout::open(&directory).await.unwrap()).await, &publication);
@@ -107,10 +108,7 @@ async fn another_module_is_not_published_as_the_same_version() {
     let first = publication(b"first");
     publish(&registry, &first, &|_, _| {}).await.unwrap();
     let error = publish(&registry, &publication(b"second"), &|_, _| {}).await.unwrap_err();
-    let moved = matches!(
-        &error,
-        PublicationError::Repository(RepositoryError::TagMoved { .. })
-    );
+    let moved = matches!(&error, PublicationError::Repository(RepositoryError::TagMoved { .. }));
     assert!(moved, "{error}");
     assert_is(&newest(&registry).await, &first);
 }
