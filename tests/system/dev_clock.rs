@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn serve(host: &TestHost) -> Serving<'_> {
     host.settings(SETTINGS);
-    host.serve_by("mainworker.toml", "127.0.0.1:0", &[], &["--dev", "--clock", BEGIN])
+    host.serve_by("mainworker.toml", "127.0.0.1:0", &[], &["--clock", BEGIN])
 }
 
 #[track_caller]
@@ -107,12 +107,12 @@ fn nobody_takes_it_for_another_host() {
     assert!(stderr.contains("for trying things out (`--dev`)") && stderr.contains("`--clock`"), "{stderr}");
     assert!(stderr.contains("2131-03-25T00:59:30.000Z"), "{stderr}");
 
-    let serving = host.serve_by("mainworker.toml", "127.0.0.1:0", &[], &["--dev"]);
+    let serving = host.serve(SETTINGS);
     assert_eq!(serving.http().get("/v1/stats").is(200).json()["dev"], json!({ "clock": null }));
     let stderr = serving.stop();
     assert!(stderr.contains("(`--dev`)") && !stderr.contains("--clock"), "{stderr}");
 
-    let serving = host.serve(SETTINGS);
+    let serving = host.serve_deployed(SETTINGS);
     assert_eq!(serving.http().get("/v1/stats").is(200).json()["dev"], Value::Null);
     let shown = serving.command(&["stats"]).finish().exits(0);
     assert!(!shown.stdout().contains("development"), "{}", shown.stdout());

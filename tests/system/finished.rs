@@ -15,7 +15,11 @@ pub(crate) struct Finished<'a> {
 pub(crate) struct Printed {
     stdout: String,
     stderr: String,
+    untrusted: Option<String>,
 }
+
+/// What every run of an untrusted module says that sees something of the host.
+const UNTRUSTED: &str = "warning: `--untrusted`: ";
 
 impl<'a> Finished<'a> {
     /// Searches what was printed and written for the secret.
@@ -33,7 +37,11 @@ impl<'a> Finished<'a> {
         let stderr = String::from_utf8(self.output.stderr).expect("stderr is text");
         assert_eq!(self.output.status.code(), Some(code), "{stderr}");
         let stdout = String::from_utf8(self.output.stdout).expect("stdout is text");
-        Printed { stdout, stderr: steady(&self.host.named(&stderr)) }
+        let stderr = steady(&self.host.named(&stderr));
+        let (untrusted, others): (Vec<&str>, Vec<&str>) =
+            stderr.split('\n').partition(|line| line.starts_with(UNTRUSTED));
+        let untrusted = untrusted.first().map(|line| (*line).to_owned());
+        Printed { stdout, stderr: others.join("\n"), untrusted }
     }
 }
 
@@ -43,7 +51,12 @@ impl Printed {
         &self.stdout
     }
 
-    /// Without what differs from run to run.
+    /// That nobody vouches for the module that ran, if that was said.
+    pub(crate) fn untrusted(&self) -> Option<&str> {
+        self.untrusted.as_deref()
+    }
+
+    /// Without what differs from run to run, and without what is said of every untrusted module.
     pub(crate) fn stderr(&self) -> String {
         self.stderr.clone()
     }

@@ -9,8 +9,6 @@ fn a_deployed_module_runs_without_a_restart_and_after_one() {
     let world = World::new();
     world.published("0.1.0");
     let serving = world.serve();
-    let unknown = serving.command(&["jobs", "--json"]).finish();
-    drop(unknown);
     let none = serving.http().get("/v1/jobs");
     assert_eq!(none.json()["jobs"], json!([]));
     let deployed = serving.deploy("echo").finish().exits(0);
@@ -22,7 +20,7 @@ fn a_deployed_module_runs_without_a_restart_and_after_one() {
 
     let serving = world.serve();
     assert_eq!(serving.echoes()["result"], json!({ "n": 7 }));
-    let audit = serving.command(&["audit", "--action", "job-deployed", "--json"]).finish().exits(0).json();
+    let audit = serving.http().get("/v1/audit?action=job-deployed").json();
     assert_eq!(audit["entries"].as_array().unwrap().len(), 1, "{audit}");
     assert_eq!(audit["entries"][0]["actor"], "settings");
     drop(serving.stop());

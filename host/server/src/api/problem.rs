@@ -2,6 +2,7 @@
 //!
 //! Each code has one HTTP status, in `status`.
 
+mod made_of;
 mod response;
 mod status;
 
@@ -272,43 +273,6 @@ pub enum ApiError {
         /// Why it is not taken.
         problem: Box<ApiError>,
     },
-}
-
-impl From<Rejection> for ApiError {
-    fn from(rejection: Rejection) -> Self {
-        Self::NotTaken(Box::new(rejection.into()))
-    }
-}
-
-impl From<TokenNotMade> for ApiError {
-    fn from(error: TokenNotMade) -> Self {
-        let pointer = match &error {
-            TokenNotMade::Source(_) => "/source",
-            TokenNotMade::NoRole => "/roles",
-            TokenNotMade::Expired { .. } => "/expiresAt",
-            TokenNotMade::BeyondJobs { .. } => "/jobs",
-            TokenNotMade::Refused(_) => "",
-            TokenNotMade::Random { problem } => {
-                tracing::error!(problem, "drawing random bytes failed");
-                return Self::Host("drawing random bytes failed");
-            }
-            TokenNotMade::Store(error) => return Self::Store(error.clone()),
-        };
-        Self::TokenInvalid { pointer, problem: error.to_string(), nearest: None }
-    }
-}
-
-impl From<ScheduleRefused> for ApiError {
-    fn from(refused: ScheduleRefused) -> Self {
-        let pointer = refused.pointer().map(|(_, pointer)| pointer);
-        Self::Schedule { refused: Box::new(refused), pointer }
-    }
-}
-
-impl From<DeploymentRefused> for ApiError {
-    fn from(refused: DeploymentRefused) -> Self {
-        Self::Deployment(Arc::new(refused))
-    }
 }
 
 impl ApiError {
