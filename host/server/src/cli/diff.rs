@@ -19,7 +19,7 @@ use std::sync::Arc;
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   mainworker diff old/edge-logs.wasm target/modules/edge-logs.wasm
-  mainworker diff old.wasm new.wasm --allow-widening schedule:send-email --allow-widening limit:memory=128MiB
+  mainworker diff old.wasm new.wasm --allow-widening schedule:send-email
   mainworker diff old.wasm new.wasm --json | jq -r '.widenings[].name'
 
 Exit codes: 0 it may do nothing more, or all of it is allowed · 2 the modules are of two jobs · 5 a widening is not allowed, or a module is refused.")]
