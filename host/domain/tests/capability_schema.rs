@@ -241,6 +241,105 @@ fn what_takes_less_is_told_with_its_place() {
     assert_eq!(told(None, json!({ "required": ["a"] })), ["/required/0: the field `a` has to be there now"]);
 }
 
+/// Rules that look as if they followed from each other: what the payload in each row shows to be wrong.
+#[test]
+fn what_nearly_follows_is_told() {
+    let rows = [
+        (json!({ "minimum": 1 }), json!({ "exclusiveMinimum": 1 }), json!(1)),
+        (json!({ "maximum": 1 }), json!({ "exclusiveMaximum": 1 }), json!(1)),
+        (
+            json!({ "minimum": 9_007_199_254_740_992_u64 }),
+            json!({ "minimum": 9_007_199_254_740_993_u64 }),
+            json!(9_007_199_254_740_992_u64),
+        ),
+        (json!({ "multipleOf": 3 }), json!({ "multipleOf": 6 }), json!(3)),
+        (json!({ "maxItems": 2 }), json!({ "uniqueItems": true }), json!([1, 1])),
+        (
+            json!({ "contains": { "const": 1 } }),
+            json!({ "contains": { "const": 1 }, "minContains": 2 }),
+            json!([1]),
+        ),
+        (
+            json!({ "contains": { "const": 1 } }),
+            json!({ "contains": { "const": 1 }, "maxContains": 1 }),
+            json!([1, 1]),
+        ),
+        (json!({ "contains": true, "minContains": 0 }), json!({ "contains": true }), json!([])),
+        (
+            json!({ "if": { "type": "string" }, "then": {} }),
+            json!({ "if": { "type": "string" }, "then": {}, "else": { "type": "null" } }),
+            json!(1),
+        ),
+        (
+            json!({ "allOf": [{ "if": { "type": "string" } }, { "then": false }] }),
+            json!({ "if": { "type": "string" }, "then": false }),
+            json!("a"),
+        ),
+        (
+            json!({ "patternProperties": { "^x": true }, "additionalProperties": false }),
+            json!({ "additionalProperties": false }),
+            json!({ "x1": 1 }),
+        ),
+        (
+            json!({ "patternProperties": { "^x": true }, "additionalProperties": { "type": "string" } }),
+            json!({ "properties": { "x1": { "type": "string" } } }),
+            json!({ "x1": 1 }),
+        ),
+        (
+            json!({ "properties": { "x1": true }, "additionalProperties": { "type": "string" } }),
+            json!({ "patternProperties": { "^x": { "type": "string" } } }),
+            json!({ "x1": 1 }),
+        ),
+        (
+            json!({ "items": { "type": "string" } }),
+            json!({ "prefixItems": [{ "type": "string" }], "items": false }),
+            json!(["a", "b"]),
+        ),
+        (json!({ "prefixItems": [true] }), json!({ "items": { "type": "string" } }), json!([1])),
+        (
+            json!({ "dependentRequired": { "a": ["b"] } }),
+            json!({ "dependentRequired": { "a": ["b", "c"] } }),
+            json!({ "a": 1, "b": 1 }),
+        ),
+        (
+            json!({ "dependentRequired": { "b": ["a"] } }),
+            json!({ "dependentRequired": { "a": ["b"] } }),
+            json!({ "a": 1 }),
+        ),
+        (
+            json!({ "properties": { "a": true }, "unevaluatedProperties": false }),
+            json!({ "unevaluatedProperties": false }),
+            json!({ "a": 1 }),
+        ),
+        (
+            json!({ "anyOf": [{ "type": "string" }, { "type": "number" }] }),
+            json!({ "oneOf": [{ "type": ["string", "number"] }, { "type": "number" }] }),
+            json!(1),
+        ),
+        (
+            json!({ "not": { "type": "string", "minLength": 2 } }),
+            json!({ "not": { "type": "string" } }),
+            json!("a"),
+        ),
+        (json!({ "type": "number" }), json!({ "type": "integer" }), json!(0.5)),
+        (json!({ "const": 1 }), json!({ "enum": ["1", 2] }), json!(1)),
+        (json!({ "type": "boolean" }), json!({ "enum": [true, null] }), json!(false)),
+        (json!({ "required": ["a"] }), json!({ "minProperties": 2 }), json!({ "a": 1 })),
+        (
+            json!({ "propertyNames": { "maxLength": 2 } }),
+            json!({ "propertyNames": { "maxLength": 1 } }),
+            json!({ "aa": 1 }),
+        ),
+    ];
+    for (old, new, value) in rows {
+        let at_a = |schema: &Value| json!({ "properties": { "a": schema } });
+        let (old, new, payload) = (at_a(&old), at_a(&new), json!({ "a": value }));
+        assert_eq!(PayloadSchema::compile(&old).unwrap().misfit(&payload), None, "{old} {payload}");
+        assert!(PayloadSchema::compile(&new).unwrap().misfit(&payload).is_some(), "{new} {payload}");
+        assert!(!told(old.clone(), new.clone()).is_empty(), "{old} {new}");
+    }
+}
+
 #[test]
 fn choices_that_take_less_are_told() {
     let kinds = |kinds: &[Value]| json!({ "type": "object", "properties": { "k": { "oneOf": kinds } } });
@@ -507,6 +606,72 @@ fn check(old: &Value, new: &Value, payloads: &[Value]) -> Result<(), TestCaseErr
     Ok(())
 }
 
+/// Two schemas of keywords about one type, and values of it, so that what they say has much to do with each other.
+fn of_one_type() -> impl Strategy<Value = (Value, Value, Vec<Value>)> {
+    let groups: Vec<(Vec<&'static str>, BoxedStrategy<Value>)> = vec![
+        (
+            vec![
+                "minimum",
+                "exclusiveMinimum",
+                "maximum",
+                "exclusiveMaximum",
+                "multipleOf",
+                "type",
+                "enum",
+                "const",
+                "oneOf",
+                "not",
+            ],
+            leaf().boxed(),
+        ),
+        (
+            vec![
+                "items",
+                "prefixItems",
+                "minItems",
+                "maxItems",
+                "uniqueItems",
+                "contains",
+                "minContains",
+                "maxContains",
+                "unevaluatedItems",
+                "anyOf",
+            ],
+            prop::collection::vec(leaf(), 0..4).prop_map(Value::from).boxed(),
+        ),
+        (
+            vec![
+                "properties",
+                "required",
+                "additionalProperties",
+                "patternProperties",
+                "propertyNames",
+                "minProperties",
+                "maxProperties",
+                "dependentRequired",
+                "dependentSchemas",
+                "unevaluatedProperties",
+                "allOf",
+            ],
+            fields(leaf()).boxed(),
+        ),
+        (vec!["if", "then", "else", "allOf", "anyOf", "oneOf", "not", "type", "const"], leaf().boxed()),
+    ];
+    prop::sample::select((0..groups.len()).collect::<Vec<_>>()).prop_flat_map(move |group| {
+        let (names, values) = groups[group].clone();
+        let keywords = || {
+            let names = names.clone();
+            let keyword = keyword(sub_schema().boxed());
+            let keyword =
+                keyword.prop_filter("it is about another type", move |(name, _)| names.contains(name));
+            prop::collection::vec(keyword, 1..4).prop_map(|keywords| {
+                Value::Object(keywords.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+            })
+        };
+        (keywords(), keywords(), prop::collection::vec(values, 40))
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -515,6 +680,19 @@ proptest! {
         old in schema(), new in schema(), payloads in prop::collection::vec(fields(value()), 40),
     ) {
         check(&old, &new, &payloads)?;
+    }
+
+    #[test]
+    fn what_is_refused_of_one_type_is_told((old, new, values) in of_one_type()) {
+        // Half of what is known, and more, on the new side.
+        let both = json!({ "allOf": [old.clone(), new.clone()] });
+        let at_a = |schema: &Value| json!({
+            "properties": { "a": schema },
+            "$defs": { "A": { "type": "string" }, "B": { "enum": [1, "a", null] } },
+        });
+        let payloads: Vec<Value> = values.into_iter().map(|value| json!({ "a": value })).collect();
+        check(&at_a(&old), &at_a(&new), &payloads)?;
+        prop_assert_eq!(told(at_a(&both), at_a(&new)), vec![""; 0]);
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl<'a> Comparison<'a> {
         if known.is_impossible {
             return true;
         }
-        if known.written.iter().any(|part| same::schemas(*part, new, depth, &mut self.steps)) {
+        if known.all.iter().any(|part| same::schemas(*part, new, depth, &mut self.steps)) {
             return true;
         }
         let keywords = match new.schema {

@@ -158,7 +158,9 @@ impl OneType {
 pub(super) struct Known<'a> {
     /// As they were given.
     pub(super) written: Vec<Part<'a>>,
-    /// With references and `allOf` written out, each with the root of its references.
+    /// Those, and all that references and `allOf` lead to.
+    pub(super) all: Vec<Part<'a>>,
+    /// The objects among all, each with the root of its references.
     pub(super) objects: Vec<(&'a Map<String, Value>, &'a Value)>,
     /// What the value can be.
     pub(super) types: Types,
@@ -175,8 +177,13 @@ pub(super) struct Choice<'a> {
 
 impl<'a> Known<'a> {
     pub(super) fn of(parts: &[Part<'a>]) -> Self {
-        let mut known =
-            Self { written: parts.to_vec(), objects: Vec::new(), types: Types::ALL, is_impossible: false };
+        let mut known = Self {
+            written: parts.to_vec(),
+            all: Vec::new(),
+            objects: Vec::new(),
+            types: Types::ALL,
+            is_impossible: false,
+        };
         for part in parts {
             known.add(*part, 0);
         }
@@ -198,6 +205,7 @@ impl<'a> Known<'a> {
         if is_there || depth > SCHEMA_COMPARISON_DEPTH_MAX {
             return;
         }
+        self.all.push(part);
         self.objects.push((object, part.root));
         if let Some(named) = object.get("type") {
             self.types = self.types.and(Types::named(named));
