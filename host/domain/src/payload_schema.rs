@@ -107,11 +107,13 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn visit(&mut self, node: &'a Value) -> Result<(), SchemaError> {
+    fn count(&mut self, node: &Value) -> Result<(), SchemaError> {
         self.nodes += usize::from(node.is_object());
-        if self.nodes > SCHEMA_NODES_MAX {
-            return Err(SchemaError::TooManyNodes);
-        }
+        if self.nodes > SCHEMA_NODES_MAX { Err(SchemaError::TooManyNodes) } else { Ok(()) }
+    }
+
+    fn visit(&mut self, node: &'a Value) -> Result<(), SchemaError> {
+        self.count(node)?;
         match node {
             Value::Array(items) => items.iter().try_for_each(|item| self.visit(item)),
             Value::Object(map) => {
@@ -120,6 +122,16 @@ impl<'a> Walk<'a> {
                         "$ref" => self.follow(value)?,
                         "$dynamicRef" | "$recursiveRef" | "$id" | "$anchor" | "$dynamicAnchor" => {
                             return Err(SchemaError::Keyword { keyword: key.clone() });
+                        }
+                        // Names of properties below it, which may be those of keywords.
+                        "properties" | "patternProperties" | "dependentSchemas" | "dependencies" => {
+                            self.count(value)?;
+                            match value {
+                                Value::Object(named) => {
+                                    named.values().try_for_each(|schema| self.visit(schema))?;
+                                }
+                                other => self.visit(other)?,
+                            }
                         }
                         // Visited where they are referred to: what nobody refers to costs nothing.
                         "$defs" => {}
@@ -135,7 +147,7 @@ impl<'a> Walk<'a> {
     }
 
     fn follow(&mut self, reference: &'a Value) -> Result<(), SchemaError> {
-        // A property that is called `$ref` has a schema for a value.
+        // No schema; the compiler says why.
         let Some(text) = reference.as_str() else { return self.visit(reference) };
         let shortened = || text.chars().take(120).collect::<String>();
         let target = text
@@ -318,6 +330,10 @@ mod tests {
             })
             .chain([("d20".to_owned(), json!({}))])
             .collect();
+        let hidden: serde_json::Map<String, Value> = doubling
+            .iter()
+            .map(|(name, schema)| (name.clone(), json!({ "properties": { "default": schema } })))
+            .collect();
         for bad in [
             json!({ "$ref": "https://evil.example/schema" }),
             json!({ "$ref": "file:///etc/passwd" }),
@@ -330,10 +346,19 @@ mod tests {
             json!({ "pattern": "(a)\\1" , "type": "string" }),
             json!({ "type": "objekt" }),
             json!(true),
+            // Names of properties, not keywords.
+            json!({ "properties": { "default": { "$ref": "#" } } }),
+            json!({ "properties": { "$defs": { "properties": { "enum": { "$ref": "#/$defs/a" } } } }, "$defs": { "a": { "properties": { "const": { "$ref": "#/$defs/a" } } } } }),
+            json!({ "dependentSchemas": { "examples": { "$ref": "#/$defs/d0" } }, "$defs": hidden }),
         ] {
             assert!(PayloadSchema::compile(&bad).is_err(), "{bad} was taken");
         }
-        let fine = json!({ "$ref": "#/$defs/a", "$defs": { "a": { "type": "object" } } });
-        assert!(PayloadSchema::compile(&fine).is_ok());
+        for fine in [
+            json!({ "$ref": "#/$defs/a", "$defs": { "a": { "type": "object" } } }),
+            json!({ "properties": { "$ref": { "type": "string" }, "$id": { "$ref": "#/$defs/a" } }, "$defs": { "a": true } }),
+            json!({ "const": { "$ref": "#" }, "default": { "$id": 1 } }),
+        ] {
+            assert!(PayloadSchema::compile(&fine).is_ok(), "{fine}");
+        }
     }
 }
