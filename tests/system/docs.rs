@@ -71,14 +71,14 @@ fn every_key_is_described_and_every_described_key_is_known() {
     assert_eq!(described, known);
 }
 
-/// No key takes a date, and a wrong type is found only after the key is known.
+/// No key takes a day, and what is no value is found only after the key is known.
 #[test]
 fn every_described_key_is_accepted() {
     for row in rows() {
         let key =
             key(&row).replace("NAME", "name").replace("HOST", "\"registry.example\"").replace("JOB", "job");
         let host = TestHost::with_jobs(&[]);
-        host.write("mainworker.toml", format!("{key} = 1\n"));
+        host.write("mainworker.toml", format!("{key} = 1979-05-27\n"));
         let said = host.mainworker(&["settings", "check"]).finish().exits(2).stderr();
         assert!(!said.contains("unknown key"), "`{key}`: {said}");
     }

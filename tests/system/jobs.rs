@@ -33,7 +33,15 @@ pub(crate) fn shared_data() -> PathBuf {
         // One key for all hosts of these tests, so that each takes what another compiled.
         let key = OpenOptions::new().write(true).create_new(true).mode(0o600).open(cache.join("key"));
         match key {
-            Ok(mut key) => key.write_all(b"one for all hosts of these tests").expect("a file"),
+            Ok(mut key) => {
+                key.write_all(b"one for all hosts of these tests").expect("a file");
+                // What was compiled before there was a key is nobody's.
+                for entry in fs::read_dir(&cache).expect("a folder").filter_map(Result::ok) {
+                    if entry.file_name() != "key" {
+                        fs::remove_file(entry.path()).expect("a file");
+                    }
+                }
+            }
             Err(error) => assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}"),
         }
         data

@@ -138,8 +138,7 @@ fn a_token_that_can_stand_for_nobody_is_refused_at_the_start() {
     let host = TestHost::new();
     let serve = |settings: &str| {
         host.settings(settings);
-        let args =
-            ["serve", "--settings", "mainworker.toml", "--dev", "--modules", "modules", "--data", "data"];
+        let args = ["serve", "--settings", "mainworker.toml", "--data", "data"];
         host.mainworker(&args).finish().exits(2).stderr()
     };
     let said = [

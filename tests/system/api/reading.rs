@@ -163,7 +163,7 @@ fn a_query_that_cannot_be_meant_is_refused() {
       there is no filter `folow`, expected some of `cursor`, `follow`
       hint: did you mean `follow`?
     400 bad_filter
-      the filter `kind` is `task-enqueud`, expected one of `envelope-rejected`, `task-enqueued`, `task-dropped`, `attempt-started`, `attempt-said`, `attempt-ended`, `task-changed`, `paused`, `runs-missed`, `schedule-changed`, `credential-refused`, `host-error`
+      the filter `kind` is `task-enqueud`, expected one of `envelope-rejected`, `task-enqueued`, `task-dropped`, `attempt-started`, `attempt-said`, `attempt-ended`, `task-changed`, `paused`, `runs-missed`, `schedule-changed`, `deployment-changed`, `module-refused`, `credential-refused`, `host-error`
       hint: did you mean `task-enqueued`?
     ");
     serving.stop();

@@ -182,6 +182,7 @@ fn a_host_is_shown() {
     let stored = table.lines().find(|line| line.starts_with("stored")).expect("it is told").to_owned();
     insta::assert_snapshot!(steady(&table.replace(&stored, "stored [bytes]"), &[&running]), @"
     host [host] · mainworker [version]
+    development for trying things out, not to be relied on
     serves since [moment] ([time] ago)
     running 1 of 3 slots
     tasks 1 queued · 1 running · 1 completed · 0 failed · 0 cancelled · 0 expired

@@ -563,8 +563,7 @@ fn a_hint_only_picks_a_key() {
 fn what_was_trusted_once_is_refused_when_it_is_revoked() {
     let release = Case::new().verdict().unwrap();
     let facts = release.facts();
-    type Change = fn(&mut TrustPolicy);
-    let changes: &[(Change, Option<&str>)] = &[
+    let changes: &[(fn(&mut TrustPolicy), Option<&str>)] = &[
         (|_| (), None),
         (|policy| policy.keys.clear(), None),
         (|policy| policy.keys[0].valid_until = VALID_FROM, None),

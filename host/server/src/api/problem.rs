@@ -426,6 +426,7 @@ mod tests {
     use axum::response::IntoResponse;
     use mainworker_client::hints::told;
     use mainworker_domain::rate::{OverRate, RateLimit, RateOf, RateProblem};
+    use mainworker_domain::rejection::Rejection;
     use mainworker_domain::rejection::{JsonProblem, Rejected, RejectionCode};
     use std::collections::BTreeSet;
 
