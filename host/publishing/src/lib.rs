@@ -7,7 +7,7 @@
 //! The way out: [`publication::Unsigned`] → [`publication::Publication`] → [`publication::publish`]. The way in:
 //! [`publication::pull`] → [`trust::Verified`] → [`trust::Release`]; each step takes only what the one before gave.
 //!
-//! This crate runs no module, knows no queue and no settings file, and asks no clock.
+//! This crate runs no module, knows no queue and no settings file, and asks nobody for the time of day.
 
 #![forbid(unsafe_code)]
 

@@ -96,6 +96,28 @@ async fn all_that_publish_the_same_or_other_versions_win() {
     check(&layout).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_tag_is_lost_among_those_that_are_written_at_a_time() {
+    let (_folder, layout) = published(&[]).await;
+    let manifest = publication("echo", "1.2.0", 1).manifest().clone();
+    layout.put_manifest(&manifest).await.unwrap();
+    let tasks: Vec<_> = (0..4)
+        .map(|task| {
+            let (layout, manifest) = (layout.clone(), manifest.clone());
+            tokio::spawn(async move {
+                for number in 0..12 {
+                    let tag = format!("tag-{task}-{number}");
+                    layout.put_tag(&tag, &manifest, Tagging::Fixed).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(layout.tags().await.unwrap().len(), 48);
+}
+
 /// Run by cargo it starts two processes of itself; those find in their environment what to publish.
 #[tokio::test]
 async fn of_two_processes_one_wins() {
