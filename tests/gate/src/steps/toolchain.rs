@@ -12,8 +12,11 @@ use std::path::Path;
 /// What jobs are compiled for.
 pub const JOB_TARGET: &str = "wasm32-wasip2";
 
-/// Programs that tests start, each with its package in Debian. Any version will do.
-const PROGRAMS: [(&str, &str); 2] = [("docker-registry", "docker-registry"), ("skopeo", "skopeo")];
+/// Programs that tests start, each named as its package in Debian, and how to ask them for their version. Any will do.
+const PROGRAMS: [(&str, &str); 3] =
+    [(REGISTRY, "--version"), ("openssl", "version"), ("skopeo", "--version")];
+/// The one of them that is a service too.
+const REGISTRY: &str = "docker-registry";
 /// There where systemd runs the services.
 const SYSTEMD: &str = "/run/systemd/system";
 
@@ -35,18 +38,18 @@ pub(super) fn step(gate: &Gate) -> Result<()> {
 /// Sees to it that tests find the programs that they start.
 fn ensure_programs(console: Console, root: &Path) -> Result<()> {
     let mut missing = Vec::new();
-    for (program, package) in PROGRAMS {
-        if Invocation::program(Path::new(program)).args(["--version"]).ask(root).is_ok() {
+    for (program, version) in PROGRAMS {
+        if Invocation::program(Path::new(program)).args([version]).ask(root).is_ok() {
             console.note(&format!("{program} is installed"));
         } else {
-            missing.push((program, package));
+            missing.push(program);
         }
     }
     if missing.is_empty() {
         return Ok(());
     }
-    let programs = missing.iter().map(|(program, _)| *program).collect::<Vec<_>>().join(" and ");
-    let commands = packages(missing.iter().map(|(_, package)| *package), Path::new(SYSTEMD).is_dir());
+    let programs = missing.join(" and ");
+    let commands = packages(&missing, Path::new(SYSTEMD).is_dir());
     let ask =
         |program: &str, argument: &str| Invocation::program(Path::new(program)).args([argument]).ask(root);
     let is_root = ask("id", "-u").is_ok_and(|user| user.trim() == "0");
@@ -59,15 +62,17 @@ fn ensure_programs(console: Console, root: &Path) -> Result<()> {
 }
 
 /// The commands that install Debian's packages. Its registry would begin to serve at once, open to the network.
-fn packages<'a>(packages: impl Iterator<Item = &'a str>, has_systemd: bool) -> Vec<Invocation> {
+fn packages(packages: &[&str], has_systemd: bool) -> Vec<Invocation> {
     let apt_get = |args: &[&str]| {
         Invocation::program(Path::new("apt-get"))
             .args(args.iter().copied())
             .env("DEBIAN_FRONTEND", "noninteractive")
     };
-    let mask = Invocation::program(Path::new("systemctl")).args(["mask", "docker-registry"]);
-    let install = apt_get(&["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
-    has_systemd.then_some(mask).into_iter().chain([apt_get(&["update", "-qq"]), install]).collect()
+    let would_serve = has_systemd && packages.contains(&REGISTRY);
+    let mask = Invocation::program(Path::new("systemctl")).args(["mask", REGISTRY]);
+    let install =
+        apt_get(&["install", "-y", "-qq", "--no-install-recommends"]).args(packages.iter().copied());
+    would_serve.then_some(mask).into_iter().chain([apt_get(&["update", "-qq"]), install]).collect()
 }
 
 /// Sees to it that job modules can be compiled. `cargo demo` needs this much and no more.
@@ -97,17 +102,16 @@ mod tests {
 
     #[test]
     fn the_registry_of_a_machine_with_services_is_not_started() {
-        let lines = |has_systemd| {
-            packages(["docker-registry", "skopeo"].into_iter(), has_systemd)
-                .iter()
-                .map(Invocation::line)
-                .collect::<Vec<_>>()
+        let lines_of = |missing: &[&str], has_systemd| {
+            packages(missing, has_systemd).iter().map(Invocation::line).collect::<Vec<_>>()
         };
+        let lines = |has_systemd| lines_of(&["docker-registry", "skopeo"], has_systemd);
         let apt_get = [
             "DEBIAN_FRONTEND=noninteractive apt-get update -qq",
             "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker-registry skopeo",
         ];
         assert_eq!(lines(false), apt_get);
         assert_eq!(lines(true), ["systemctl mask docker-registry", apt_get[0], apt_get[1]]);
+        assert_eq!(lines_of(&["skopeo"], true).len(), 2, "one that serves already is left alone");
     }
 }
