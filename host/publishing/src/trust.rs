@@ -76,6 +76,8 @@ impl TrustPolicy {
     /// Whether trusted keys signed, about exactly these bytes, what is required, and for the job and the revision that were
     /// asked for. `deployed` are the jobs whose names must not be imitated; `at` is now.
     ///
+    /// Hashes all of the module, up to a tenth of a second's work: not for a thread that others wait for.
+    ///
     /// Of several bundles of one kind one good one is enough: a release that was signed again with a new key keeps its old ones.
     ///
     /// # Errors
