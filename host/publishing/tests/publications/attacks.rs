@@ -561,7 +561,8 @@ fn a_hint_only_picks_a_key() {
 fn what_was_trusted_once_is_refused_when_it_is_revoked() {
     let release = Case::new().verdict().unwrap();
     let facts = release.facts();
-    let changes: &[(fn(&mut TrustPolicy), Option<&str>)] = &[
+    type Change = fn(&mut TrustPolicy);
+    let changes: &[(Change, Option<&str>)] = &[
         (|_| (), None),
         (|policy| policy.keys.clear(), None),
         (|policy| policy.keys[0].valid_until = VALID_FROM, None),
@@ -593,6 +594,6 @@ fn what_was_trusted_once_is_refused_when_it_is_revoked() {
         let mut policy = policy();
         change(&mut policy);
         let found = policy.still_trusts(facts).err();
-        assert_eq!(found.map(|distrust| distrust.code()), *expected, "row {index}");
+        assert_eq!(found.map(|it| it.code()), *expected, "row {index}");
     }
 }
