@@ -296,6 +296,19 @@ fn what_nearly_follows_is_told() {
             json!(1),
         ),
         (
+            json!({ "minimum": 9_007_199_254_740_992.0 }),
+            json!({ "minimum": 9_007_199_254_740_993_u64 }),
+            json!(9_007_199_254_740_992_u64),
+        ),
+        (
+            json!({ "required": ["b"], "properties": { "b": { "type": "string" } } }),
+            json!({ "oneOf": [
+                { "required": ["b"], "properties": { "b": { "type": "string" } } },
+                { "required": ["b"], "properties": { "b": { "type": "number" } } },
+            ] }),
+            json!(1),
+        ),
+        (
             json!({ "not": { "type": "string", "minLength": 2 } }),
             json!({ "not": { "type": "string" } }),
             json!("a"),
