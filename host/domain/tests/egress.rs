@@ -27,7 +27,8 @@ fn manifest(grants: &[&str]) -> Manifest {
 }
 
 fn values(values: &[(&str, &str)]) -> Granted {
-    let granted = |value: &str| GrantedValue { value: value.into(), secret: false, placeholder: false };
+    let granted =
+        |value: &str| GrantedValue { value: value.into(), secret: false, placeholder: false, of_host: false };
     values.iter().map(|(key, value)| ((*key).to_owned(), granted(value))).collect()
 }
 

@@ -143,7 +143,8 @@ fn requests() -> Vec<(&'static str, String, &'static str)> {
 
 /// The rules of an attempt, on a host that allows everything that is asked for here.
 fn egress(grants: &Value, k: &str, l: &str) -> Egress {
-    let value = |url: &str| GrantedValue { value: url.into(), secret: false, placeholder: false };
+    let value =
+        |url: &str| GrantedValue { value: url.into(), secret: false, placeholder: false, of_host: true };
     let granted: Granted = [("k.url".to_owned(), value(k)), ("l.url".to_owned(), value(l))].into();
     let everything = requests().into_iter().map(|(_, origin, _)| OriginPattern::parse(&origin).unwrap());
     let wide = ["https://*.x.com", "https://*.a.x.com"].map(|pattern| OriginPattern::parse(pattern).unwrap());
