@@ -94,6 +94,13 @@ fn programs_get_one_object() {
               "error": null,
               "outcome": "completed",
               "passed": false,
+              "result": {
+                "hello": "world",
+                "list": [
+                  1,
+                  2
+                ]
+              },
               "sample": "differs.json"
             },
             {
@@ -102,6 +109,13 @@ fn programs_get_one_object() {
               "error": null,
               "outcome": "completed",
               "passed": true,
+              "result": {
+                "hello": "world",
+                "list": [
+                  1,
+                  2
+                ]
+              },
               "sample": "holds.json"
             },
             {
@@ -115,6 +129,7 @@ fn programs_get_one_object() {
               },
               "outcome": null,
               "passed": false,
+              "result": null,
               "sample": "invalid.json"
             }
           ]

@@ -108,12 +108,13 @@ fn compiled_modules_are_kept_in_the_users_state_folder() {
     let host = TestHost::new();
     host.write("envelope.json", envelope("echo", "api", json!({})).to_string());
     let run = || host.mainworker(&["run", "envelope.json", "--modules", "modules"]);
+    // One module, and the key of the folder.
     let cached =
         |folder: &str| host.files().keys().filter(|path| path.starts_with(host.path(folder))).count();
     drop(run().finish().exits(0));
-    assert_eq!(cached("home/.local/state/mainworker"), 1);
+    assert_eq!(cached("home/.local/state/mainworker"), 2);
     drop(run().env("XDG_STATE_HOME", &host.path("state").to_string_lossy()).finish().exits(0));
-    assert_eq!((cached("state/mainworker"), cached("home/.local/state/mainworker")), (1, 1));
+    assert_eq!((cached("state/mainworker"), cached("home/.local/state/mainworker")), (2, 2));
 }
 
 #[test]

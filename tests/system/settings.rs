@@ -38,7 +38,7 @@ fn a_mistyped_key_finds_its_original() {
     hint: did you mean `dir`?
     ");
     insta::assert_snapshot!(refused("[mdules]\ndir = \"modules\""), @r"
-    error[settings_invalid]: reading the settings `mainworker.toml`: `mdules`: unknown key, expected one of: modules, files, http, configuration, limits, server, sources, queue, retention, notify
+    error[settings_invalid]: reading the settings `mainworker.toml`: `mdules`: unknown key, expected one of: modules, trust, registries, files, http, configuration, limits, server, sources, queue, retention, notify
     hint: did you mean `modules`?
     ");
     insta::assert_snapshot!(refused("[files.logs]\npath = \".\"\nacces = \"read\""), @r"

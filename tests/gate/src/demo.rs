@@ -15,6 +15,7 @@ pub mod outcome;
 pub mod sample;
 
 const LINES: u32 = 20_000;
+const FILES: [&str; 2] = ["edge-1.log", "edge-2.log.gz"];
 
 /// Does all of it.
 pub fn run(console: Console) -> Result<()> {
@@ -40,22 +41,15 @@ pub fn run(console: Console) -> Result<()> {
     let expected = prepare(&folder)?;
     console.note(&format!("{LINES} lines in two files, one of them gzipped; {} are broken", expected.broken));
 
-    heading(console, "3. An envelope asks for the job; the host runs it in its own sandbox");
+    heading(console, "3. An envelope asks for the job; it runs in its own sandbox, on a copy of the logs");
     console.line(&indented(&std::fs::read_to_string(folder.join("envelope.json"))?));
-    let run = mainworker().args([
-        "run",
-        &format!("{shown}/envelope.json"),
-        "--untrusted",
-        "--modules",
-        &modules,
-        "--settings",
-        &format!("{shown}/mainworker.toml"),
-        "--data",
-        &format!("{shown}/data"),
-    ]);
-    done.push(run.line());
-    let result = run.capture(console, root)?;
-    let result: Value = serde_json::from_str(&result).context("the job's result is no JSON")?;
+    let module = format!("{modules}/edge-logs.wasm");
+    let samples = format!("{shown}/samples");
+    let check = mainworker().args(["module", "check", &module, "--samples", &samples, "--json"]);
+    done.push(check.line());
+    let checked = check.capture(console, root)?;
+    let checked: Value = serde_json::from_str(&checked).context("what was checked is no JSON")?;
+    let result = checked["modules"][0]["samples"][0]["result"].clone();
 
     heading(console, "4. The result");
     console.line(&outcome::table(&result)?);
@@ -86,14 +80,21 @@ fn prepare(folder: &Path) -> Result<sample::Expected> {
     }
     let logs = folder.join("edge-logs");
     let reports = folder.join("reports");
-    for made in [&logs, &reports, &folder.join("data")] {
+    let samples = folder.join("samples");
+    for made in [&logs, &reports, &folder.join("data"), &samples.join("logs")] {
         std::fs::create_dir_all(made).with_context(|| format!("cannot make `{}`", made.display()))?;
     }
     let sample = sample::generate(LINES);
-    std::fs::write(logs.join("edge-1.log"), &sample.plain)?;
-    std::fs::write(logs.join("edge-2.log.gz"), sample::gzip(&sample.gzipped)?)?;
+    let [plain, gzipped] = FILES;
+    std::fs::write(logs.join(plain), &sample.plain)?;
+    std::fs::write(logs.join(gzipped), sample::gzip(&sample.gzipped)?)?;
     std::fs::write(folder.join("mainworker.toml"), settings(&logs, &reports)?)?;
-    std::fs::write(folder.join("envelope.json"), envelope()?)?;
+    let envelope = envelope();
+    std::fs::write(folder.join("envelope.json"), serde_json::to_string_pretty(&envelope)?)?;
+    for name in FILES {
+        std::fs::copy(logs.join(name), samples.join("logs").join(name))?;
+    }
+    std::fs::write(samples.join("demo.json"), serde_json::to_string_pretty(&in_sample(&envelope))?)?;
     Ok(sample.expected)
 }
 
@@ -114,18 +115,29 @@ fn settings(logs: &Path, reports: &Path) -> Result<String> {
     Ok(toml::to_string(&toml::Table::from_iter(tables))?)
 }
 
-fn envelope() -> Result<String> {
+/// The envelope with all that a host would give: the job gets copies, and nothing of this machine.
+fn in_sample(envelope: &Value) -> Value {
+    let copies = FILES.iter().map(|name| ((*name).to_owned(), json!({ "copy": format!("logs/{name}") })));
+    let copies: serde_json::Map<String, Value> = copies.collect();
+    json!({
+        "about": "what the demo's logs add up to",
+        "envelope": envelope,
+        "given": { "files": { "edge-logs": copies, "reports": {} } },
+        "expect": { "outcome": "completed" },
+    })
+}
+
+fn envelope() -> Value {
     let accounts: serde_json::Map<String, Value> = sample::STREAMS
         .iter()
         .filter_map(|(stream, account)| Some(((*stream).to_owned(), (*account)?.into())))
         .collect();
-    let envelope = json!({
+    json!({
         "configuration": {},
         "jobName": "edge-logs",
         "source": "dashboard",
         "jobPayload": { "files": ["*.log", "*.log.gz"], "format": "auto", "accounts": accounts },
-    });
-    Ok(serde_json::to_string_pretty(&envelope)?)
+    })
 }
 
 #[cfg(test)]
@@ -145,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_envelope_has_the_four_fields() {
-        let envelope: Value = serde_json::from_str(&envelope().expect("envelope")).expect("json");
+        let envelope = envelope();
         let keys: Vec<_> = envelope.as_object().expect("object").keys().cloned().collect();
         assert_eq!(keys.len(), 4);
         assert_eq!(envelope["jobPayload"]["accounts"]["sunrise"], "acme-tv");

@@ -80,7 +80,17 @@ fn what_a_version_may_do_more_has_to_be_allowed_by_name() {
         manifest["limits"] = json!({ "memory": "128MiB" });
     });
     let refused = world.publish("echo").finish().exits(5).stderr();
-    insta::assert_snapshot!(refused, @"");
+    insta::assert_snapshot!(refused, @r"
+    echo, beside the version before it:
+    + source:night
+        `night` may ask for it
+    + limit:memory=128MiB
+        `memory` up to 128MiB, was 64MiB
+    ~ version
+        0.1.0 → 0.2.0
+    error[widening_not_allowed]: the new revision of `echo` may do what nobody allowed: source:night, limit:memory=128MiB
+    hint: if all of this is meant, add `--allow-widening source:night --allow-widening limit:memory=128MiB`
+    ");
     let half = world.publish("echo").arg("--allow-widening").arg("source:night").finish().exits(5).stderr();
     assert!(
         half.contains("limit:memory=128MiB") && !half.contains("--allow-widening source:night"),

@@ -40,6 +40,8 @@ const STEP_NS: u64 = 1_000_000;
 pub struct Trial {
     /// How it ended, in one word; none where the envelope was rejected at the door.
     pub outcome: Option<Outcome>,
+    /// The job's result, if it completed: JSON text.
+    pub result: Option<String>,
     /// Where it is not what the sample expects; empty for a sample that holds.
     pub differences: Vec<Difference>,
     /// The job's log.
@@ -197,6 +199,10 @@ impl Trial {
         };
         let mut differences = Vec::new();
         compare::end(&sample.expect.end, end, &mut differences);
-        Self { outcome, differences, log: Vec::new() }
+        let result = match end {
+            End::Attempt(AttemptEnd::Completed { result }) => Some(result.clone()),
+            _ => None,
+        };
+        Self { outcome, result, differences, log: Vec::new() }
     }
 }

@@ -162,6 +162,7 @@ fn sample_to_json(sample: &CheckedSample) -> Value {
         "about": sample.about,
         "passed": matches!(sample.verdict, Verdict::Holds(_)),
         "outcome": trial.and_then(|trial| trial.outcome).map(|outcome| outcome.as_str()),
+        "result": trial.and_then(|trial| serde_json::from_str::<Value>(trial.result.as_deref()?).ok()),
         "error": failure.map(error_to_json),
         "differences": differences.collect::<Vec<_>>(),
     })
