@@ -217,7 +217,7 @@ fn nobody_else_may_open_it() {
     let program = command.get_program().to_owned();
     let mut shell = std::process::Command::new("/bin/sh");
     shell
-        .args(["-c", "umask 0; exec \"$0\" serve --settings closed.toml --modules modules --data data --listen 127.0.0.1:0"])
+        .args(["-c", "umask 0; exec \"$0\" serve --dev --settings closed.toml --modules modules --data data --listen 127.0.0.1:0"])
         .arg(program)
         .env_clear()
         .current_dir(command.get_current_dir().expect("the world"))
