@@ -161,3 +161,34 @@ fn a_statement_says_who_built_it_and_from_what() {
     let odd = publish(&["--builder", super::BUILDER, "--commit", "main"]).finish().exits(2).stderr();
     assert!(odd.contains("error[commit_invalid]"), "{odd}");
 }
+
+#[test]
+fn a_version_is_left_as_it_is_whatever_the_commit_and_another_key_signs_it_too() {
+    let world = World::new();
+    world.published("0.1.0");
+    let root = world.host.path("published");
+    let published =
+        || world.host.files().into_iter().filter(|(path, _)| path.starts_with(&root)).collect::<Vec<_>>();
+    let before = published();
+    let next = super::COMMIT.replace('4', "5");
+    let elsewhere = |key: &str, commit: &str| {
+        let args = ["publish", "made/echo.wasm", "--to", "published", "--key", key, "--commit", commit];
+        let publish = world.host.mainworker(&args).arg("--builder").arg(super::BUILDER);
+        publish.env("SOURCE_DATE_EPOCH", "1700000000").finish().exits(0).stdout().to_owned()
+    };
+    let left = elsewhere("ci.key", &next);
+    assert!(left.starts_with("there already: echo 0.1.0, sha256:"), "{left}");
+    drop(world.host.mainworker(&["key", "generate", "next.key"]).finish().exits(0));
+    assert_eq!(elsewhere("next.key", &next), left);
+    assert_eq!(published(), before, "something was written");
+
+    // The same commit makes the same manifest, to which statements of another key can be added.
+    let added = elsewhere("next.key", super::COMMIT);
+    assert_eq!(added, left.replace("there already:", "published"));
+    assert_ne!(published(), before);
+    assert_eq!(elsewhere("next.key", super::COMMIT), left);
+    let trusts_next = World::settings("").replace("ci.key.pub", "next.key.pub");
+    let serving = world.host.serve_deployed(&trusts_next);
+    drop(serving.deploy("echo").finish().exits(0));
+    drop(serving.stop());
+}

@@ -1,9 +1,11 @@
 //! `mainworker publish`: modules are tested, what they are is signed, and both are put where hosts take them from.
 //!
 //! test → compare with what is published → content → sign → push. All modules go each of these steps before one of them goes the
-//! next, so nothing is pushed as long as something is wrong with any of them.
+//! next, so nothing is pushed as long as something is wrong with any of them. A version that is there with the same module is left
+//! as it is, whatever commit it was built from.
 
 mod built_from;
+mod there;
 
 use super::difference::{self, AllowArgs};
 use super::key;
@@ -169,17 +171,27 @@ async fn publish_to(
     }
     check_allowed(args, &ready)?;
     let mut done = Vec::new();
-    for Ready { publication, difference, is_first, job, version } in ready {
-        let view = TransferView::start(job.as_str());
-        let pushed = publication::publish(repository, &publication, &|bytes, bytes_total| {
-            view.show(bytes, bytes_total, "pushing");
-        })
-        .await;
-        view.end();
+    for Ready { publication, there, difference, is_first, job, version } in ready {
+        let published = match there {
+            Some(manifest) => Published { manifest, tag: publication.tag().to_owned(), was_there: true },
+            None => push(repository, &job, &publication).await?,
+        };
         let module = publication.module().descriptor.digest;
-        done.push(Done { job, version, module, published: pushed.map_err(failed)?, difference, is_first });
+        done.push(Done { job, version, module, published, difference, is_first });
     }
     Ok(done)
+}
+
+async fn push(
+    repository: &impl Repository,
+    job: &JobName,
+    publication: &Publication,
+) -> Result<Published, Failure> {
+    let view = TransferView::start(job.as_str());
+    let progress = |bytes, bytes_total| view.show(bytes, bytes_total, "pushing");
+    let pushed = publication::publish(repository, publication, &progress).await;
+    view.end();
+    pushed.map_err(failed)
 }
 
 /// A module that is signed and not yet pushed.
@@ -187,6 +199,8 @@ struct Ready {
     job: JobName,
     version: String,
     publication: Publication,
+    /// The manifest that it is there with.
+    there: Option<Digest>,
     difference: Difference,
     is_first: bool,
 }
@@ -222,8 +236,10 @@ async fn prepare(
     };
     let unsigned = Unsigned::new(module.bytes().to_vec(), facts).map_err(failed)?;
     let publication = unsigned.sign(signing).map_err(failed)?;
+    let wanted = Wanted { job: job.name.clone(), revision: WantedRevision::Version(job.version.clone()) };
+    let there = there::left_as_it_is(repository, &publication, &wanted, signing.public_key()).await;
     let (job, version) = (job.name.clone(), job.version.to_string());
-    Ok(Ready { job, version, publication, difference, is_first: former.is_none() })
+    Ok(Ready { job, version, publication, there, difference, is_first: former.is_none() })
 }
 
 /// A version that is published already.
@@ -280,7 +296,7 @@ fn check_allowed(args: &PublishArgs, ready: &[Ready]) -> Result<(), Failure> {
             terminal::print_warning(&told, hints::of_no_widening(nearest).as_deref());
         }
     }
-    let refused = later().filter_map(|one| {
+    let refused = later().filter(|one| one.there.is_none()).filter_map(|one| {
         let refused = one.difference.check(&one.job, &args.allow.allowed).err()?;
         show(&one.job, &one.difference, &args.allow.allowed);
         Some(refused)
@@ -316,6 +332,11 @@ fn print(args: &PublishArgs, done: &[Done]) -> Result<(), Failure> {
         return terminal::print_json(&json!({ "to": args.to.to_string(), "published": shown }).to_string());
     }
     for done in done {
+        let release = format!("{} {}, {}", done.job, done.version, done.published.manifest);
+        if done.published.was_there {
+            terminal::print(&format!("there already: {release}"))?;
+            continue;
+        }
         if done.is_first {
             let all = difference::shown(&done.difference, &[]);
             terminal::note(&format!(
@@ -325,8 +346,7 @@ fn print(args: &PublishArgs, done: &[Done]) -> Result<(), Failure> {
         } else if !done.difference.is_empty() {
             show(&done.job, &done.difference, &args.allow.allowed);
         }
-        let word = if done.published.was_there { "there already:" } else { "published" };
-        terminal::print(&format!("{word} {} {}, {}", done.job, done.version, done.published.manifest))?;
+        terminal::print(&format!("published {release}"))?;
     }
     Ok(())
 }
