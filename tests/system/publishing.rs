@@ -2,7 +2,9 @@
 
 mod attacks;
 mod deploying;
+mod outside;
 mod published;
+mod recipe;
 mod trusted;
 
 use crate::host::{Invocation, TestHost};

@@ -13,6 +13,7 @@ mod jobs;
 mod readme;
 mod soak;
 pub mod toolchain;
+mod verifiers;
 
 /// One row of the table.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl Step {
 pub const STEPS: &[Step] = &[
     Step::new(
         "toolchain",
-        "the wasm target, clippy, rustfmt, a registry and skopeo are here, or are installed now",
+        "the wasm target, clippy, rustfmt, and the programs that tests start are here, or are installed now",
         toolchain::step,
     ),
     Step::new("fmt", "a diff shows what changed and not how it was laid out", cargo::fmt),

@@ -14,16 +14,16 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 /// A layout as somebody sees it who can write there and knows the format.
-struct Attacker {
+pub(super) struct Attacker {
     layout: PathBuf,
 }
 
 impl Attacker {
-    fn in_published(world: &World) -> Self {
+    pub(super) fn in_published(world: &World) -> Self {
         Self { layout: world.host.path("published") }
     }
 
-    fn blob(&self, digest: &str) -> PathBuf {
+    pub(super) fn blob(&self, digest: &str) -> PathBuf {
         self.layout.join("blobs/sha256").join(digest.strip_prefix("sha256:").expect("a digest"))
     }
 
@@ -31,7 +31,7 @@ impl Attacker {
         fs::read(self.blob(digest)).expect("it is there")
     }
 
-    fn json(&self, digest: &str) -> Value {
+    pub(super) fn json(&self, digest: &str) -> Value {
         serde_json::from_slice(&self.read(digest)).expect("it is JSON")
     }
 
@@ -46,7 +46,7 @@ impl Attacker {
         serde_json::from_slice(&fs::read(self.layout.join("index.json")).expect("a file")).expect("JSON")
     }
 
-    fn tagged(&self, tag: &str) -> String {
+    pub(super) fn tagged(&self, tag: &str) -> String {
         let index = self.index();
         let entries = index["manifests"].as_array().expect("a list");
         let name = |it: &&Value| it["annotations"]["org.opencontainers.image.ref.name"] == tag;
@@ -54,7 +54,7 @@ impl Attacker {
     }
 
     /// Lets a tag lead to other content, as whoever moves one would.
-    fn tag(&self, tag: &str, bytes: &[u8]) {
+    pub(super) fn tag(&self, tag: &str, bytes: &[u8]) {
         let digest = self.put(bytes);
         let mut index = self.index();
         let entries = index["manifests"].as_array_mut().expect("a list");
@@ -76,13 +76,13 @@ impl Attacker {
     }
 
     /// What is said to be signed about a manifest is said about another one.
-    fn claim_signatures(&self, of: &str, for_manifest: &str) {
+    pub(super) fn claim_signatures(&self, of: &str, for_manifest: &str) {
         let referrers = self.read(&self.tagged(&Self::referrers_tag(of)));
         self.tag(&Self::referrers_tag(for_manifest), &referrers);
     }
 
     /// Changes the bundles of a manifest, everything around them included.
-    fn change_bundles(&self, manifest: &str, change: impl Fn(&mut Value)) {
+    pub(super) fn change_bundles(&self, manifest: &str, change: impl Fn(&mut Value)) {
         let tag = Self::referrers_tag(manifest);
         let mut referrers = self.json(&self.tagged(&tag));
         for entry in referrers["manifests"].as_array_mut().expect("a list") {

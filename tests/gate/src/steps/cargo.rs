@@ -3,6 +3,7 @@
 use crate::process::Invocation;
 use crate::runner::Gate;
 use crate::steps::toolchain::JOB_TARGET;
+use crate::steps::verifiers;
 use anyhow::{Context as _, Result, bail};
 use cargo_metadata::TargetKind;
 
@@ -32,9 +33,10 @@ pub(super) fn host(gate: &Gate) -> Result<()> {
     cargo(gate, &["build", "--locked", "--workspace", "--bins"])
 }
 
-/// The tests find the modules that the step `jobs` built through the environment.
+/// The tests find the modules that the step `jobs` built through the environment, and which verifiers there are not.
 pub(super) fn test(gate: &Gate) -> Result<()> {
     Invocation::cargo()
+        .env(verifiers::WITHOUT, verifiers::missing(gate).join(" "))
         .env("MAINWORKER_TEST_MODULES", gate.workspace.modules())
         .args(["test", "--workspace", "--locked"])
         .run(gate.console, &gate.workspace.root)

@@ -3,6 +3,7 @@
 //! Presence is asked of the compiler and of cargo, not of rustup, so that a toolchain that came another way will do; and of
 //! other programs, not of the system's package manager.
 
+use super::verifiers;
 use crate::console::Console;
 use crate::process::Invocation;
 use crate::runner::Gate;
@@ -13,8 +14,8 @@ use std::path::Path;
 pub const JOB_TARGET: &str = "wasm32-wasip2";
 
 /// Programs that tests start, each named as its package in Debian, and how to ask them for their version. Any will do.
-const PROGRAMS: [(&str, &str); 3] =
-    [(REGISTRY, "--version"), ("openssl", "version"), ("skopeo", "--version")];
+const PROGRAMS: [(&str, &str); 4] =
+    [(REGISTRY, "--version"), ("jq", "--version"), ("openssl", "version"), ("skopeo", "--version")];
 /// The one of them that is a service too.
 const REGISTRY: &str = "docker-registry";
 /// There where systemd runs the services.
@@ -32,7 +33,8 @@ pub(super) fn step(gate: &Gate) -> Result<()> {
             install(gate.console, &gate.workspace.root, "component", component)?;
         }
     }
-    ensure_programs(gate.console, &gate.workspace.root)
+    ensure_programs(gate.console, &gate.workspace.root)?;
+    verifiers::ensure(gate)
 }
 
 /// Sees to it that tests find the programs that they start.
@@ -48,16 +50,20 @@ fn ensure_programs(console: Console, root: &Path) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let programs = missing.join(" and ");
-    let commands = packages(&missing, Path::new(SYSTEMD).is_dir());
+    console.warning(&format!("no {}: tests need to start them", missing.join(" and ")));
+    install_packages(console, root, &missing)
+}
+
+/// Installs Debian's packages, or says how.
+pub(super) fn install_packages(console: Console, root: &Path, names: &[&str]) -> Result<()> {
+    let commands = packages(names, Path::new(SYSTEMD).is_dir());
     let ask =
         |program: &str, argument: &str| Invocation::program(Path::new(program)).args([argument]).ask(root);
     let is_root = ask("id", "-u").is_ok_and(|user| user.trim() == "0");
     if !is_root || ask("apt-get", "--version").is_err() {
         let lines: Vec<String> = commands.iter().map(Invocation::line).collect();
-        bail!("{programs} cannot be started, and tests need to; as root, run `{}`", lines.join(" && "));
+        bail!("{} cannot be installed from here; as root, run `{}`", names.join(" and "), lines.join(" && "));
     }
-    console.warning(&format!("no {programs}: installing with apt-get"));
     commands.iter().try_for_each(|command| command.run(console, root))
 }
 
