@@ -75,6 +75,19 @@ impl ModuleFile {
         Self::admit(bytes)
     }
 
+    /// The same component with another description in place of its own.
+    ///
+    /// # Errors
+    /// [`ModuleRefusal::ManifestRepeated`] if its section does not stand at the end, where [`ModuleFile::pack`] puts it; what the
+    /// other description breaks.
+    pub fn described_anew(&self, description: &ModuleDescription) -> Result<Self, ModuleRefusal> {
+        let mut end = Vec::new();
+        for section in outline(&self.bytes)?.sections {
+            append_custom_section(&mut end, MANIFEST_SECTION, &section);
+        }
+        Self::pack(self.bytes.strip_suffix(end.as_slice()).unwrap_or(&self.bytes), description)
+    }
+
     /// The file's bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

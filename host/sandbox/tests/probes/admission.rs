@@ -224,6 +224,23 @@ fn the_manifest_section_is_there_once_and_at_the_top() {
 }
 
 #[test]
+fn a_module_with_another_description_is_the_component_packed_with_that_one() {
+    let component = component_of(&job("", ""));
+    let mut manifest = manifest_json();
+    let file = ModuleFile::pack(&component, &describe(manifest.clone())).unwrap();
+    manifest["job"]["version"] = json!("7.8.9");
+    let other = file.described_anew(&describe(manifest.clone())).unwrap();
+    assert_eq!(other.bytes(), ModuleFile::pack(&component, &describe(manifest.clone())).unwrap().bytes());
+    assert_eq!(other.revision().manifest().job.version.to_string(), "7.8.9");
+    assert_ne!(other.revision().digest(), file.revision().digest());
+
+    // A section of somebody else's making is not taken out of the middle.
+    let in_the_middle = component_of(&job_with(&format!("{} (core module)", valid_section())));
+    let file = ModuleFile::admit(in_the_middle).unwrap();
+    refused(file.described_anew(&describe(manifest)), "module_manifest_repeated", &["has 2 sections"]);
+}
+
+#[test]
 fn a_manifest_section_that_is_not_valid_is_refused() {
     let with = |content: &str| ModuleFile::admit(component_of(&job_with(&section(content))));
     let mut description: Value = serde_json::from_slice(&describe(manifest_json()).to_section()).unwrap();

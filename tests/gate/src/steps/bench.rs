@@ -29,6 +29,8 @@ const QUEUE: &[&str] = &[
     "queueOnlyPerSecond",
     "startP50Ms",
     "startP99Ms",
+    "startP99MsWhileDeploying",
+    "deploymentsMs",
     "startupMs",
     "idleRssBytes",
     "peakRssBytes",

@@ -1,6 +1,7 @@
 //! `mainworker bench queue`.
 
 mod clients;
+mod deploying;
 mod latency;
 mod million;
 mod rates;
@@ -36,7 +37,7 @@ const SOURCE: &str = "api";
 const TURNS: usize = 3;
 
 /// Measures the queue around the sandbox: how many tasks a second come in, one by one, over HTTP and in batches; how many a
-/// second are run to their end; and how soon one begins. Tasks are `echo` with a payload of 200 bytes, on stores of the
+/// second are run to their end; and how soon one begins, also while new revisions of its job are deployed. Tasks are `echo` with a payload of 200 bytes, on stores of the
 /// benchmark's own, written through to the disk at each commit. Takes about a minute and a half.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
@@ -75,7 +76,8 @@ pub(super) fn queue(args: &QueueArgs) -> Result<ExitCode, Failure> {
         rates::intake(&folder, &warm("intake")?, &mut figures).await?;
         rates::drain(&folder, &warm("drain")?, &mut figures).await?;
         rates::queue_only(&path("queue-only"), &mut figures).await?;
-        latency::start(&folder, &warm("start")?, &mut figures).await
+        latency::start(&folder, &warm("start")?, &mut figures).await?;
+        deploying::start(&echo(&folder)?, &path("deploying"), &mut figures).await
     })?;
     startup::serving(&folder, &warm("startup")?, &mut figures)?;
     if args.million {

@@ -51,7 +51,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 /// How long bare attempts are measured in each turn.
 const BARE_TIME: Duration = Duration::from_millis(500);
 
-fn asked() -> Asked {
+/// One `echo`.
+pub(super) fn asked() -> Asked {
     Asked { envelope: envelope(), options: TaskOptions::default() }
 }
 
