@@ -290,3 +290,105 @@ fn trusting(key: &SigningKey, from: Place) -> TrustSettings {
     let policy = TrustPolicy { keys: vec![key], ..TrustPolicy::default() };
     TrustSettings { from: vec![from], policy, ..TrustSettings::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainworker_domain::outcome::{Outcome, Usage};
+    use mainworker_queue::verbs::task::{AttemptView, TaskSummary};
+    use uuid::Uuid;
+
+    const AT: Timestamp = Timestamp::from_ms(0);
+
+    fn module(number: u8) -> Digest {
+        Digest::from_sha256([number; 32])
+    }
+
+    fn versions() -> Vec<Published> {
+        let version =
+            |number: u8| Published { version: Version::new(1, 0, number.into()), module: module(number) };
+        (0..4).map(version).collect()
+    }
+
+    fn accepted(first: usize, last: usize) -> Accepted {
+        Accepted { id: TaskId::from_uuid(Uuid::nil()), due: Instant::now(), current: (first, last) }
+    }
+
+    fn kept(state: State, revision: Digest, ran: Digest) -> TaskView {
+        let summary = TaskSummary {
+            id: TaskId::from_uuid(Uuid::nil()),
+            place: 1,
+            job: JobName::parse("echo").unwrap(),
+            source: "api".to_owned(),
+            revision,
+            state,
+            outcome: None,
+            priority: 0,
+            label: None,
+            tags: Vec::new(),
+            created_at: AT,
+            run_at: AT,
+            expires_at: None,
+            started_at: Some(AT),
+            finished_at: Some(AT),
+            attempts: 1,
+            max_attempts: 1,
+            cancel_requested: false,
+            parent: None,
+            schedule: None,
+            occurrence: None,
+        };
+        let attempt = AttemptView {
+            number: 1,
+            outcome: Some(Outcome::Completed),
+            started_at: AT,
+            finished_at: Some(AT),
+            wait_ms: 0,
+            usage: Usage::default(),
+            revision: ran,
+            host: "bench".to_owned(),
+            error: None,
+        };
+        TaskView {
+            summary,
+            depth: 0,
+            requested_by: None,
+            result: None,
+            progress: None,
+            attempts: vec![attempt],
+        }
+    }
+
+    #[test]
+    fn a_task_that_completed_with_what_was_current_is_fine() {
+        for current in [(2, 2), (1, 2), (2, 3)] {
+            let task = accepted(current.0, current.1);
+            let kept = kept(State::Completed, module(2), module(2));
+            assert_eq!(check(&task, Some(&kept), &versions()), Ok(()), "{current:?}");
+        }
+    }
+
+    #[test]
+    fn a_task_that_is_lost_or_did_not_complete_is_told() {
+        let task = accepted(1, 1);
+        assert_eq!(check(&task, None, &versions()), Err(Disturbed::Lost { task: task.id }));
+        for state in [State::Queued, State::Running, State::Failed, State::Cancelled] {
+            let kept = kept(state, module(1), module(1));
+            let told = check(&task, Some(&kept), &versions());
+            assert_eq!(told, Err(Disturbed::NotCompleted { task: task.id, state }));
+        }
+    }
+
+    #[test]
+    fn a_task_with_another_revision_is_told() {
+        let task = accepted(1, 2);
+        for other in [0, 3, 9] {
+            let kept = kept(State::Completed, module(other), module(other));
+            let told = check(&task, Some(&kept), &versions());
+            assert_eq!(told, Err(Disturbed::AcceptedWithAnother { task: task.id, found: module(other) }));
+        }
+        let (accepted, found) = (module(1), module(2));
+        let told = check(&task, Some(&kept(State::Completed, accepted, found)), &versions());
+        assert_eq!(told, Err(Disturbed::RanAnother { task: task.id, accepted, found }));
+    }
+}
