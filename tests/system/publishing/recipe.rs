@@ -60,7 +60,7 @@ impl<'a> Recipe<'a> {
     }
 
     /// Has this host deploy, by the token of its settings.
-    fn to_host(self, serving: &Serving<'_>) -> Self {
+    fn deploying_to(self, serving: &Serving<'_>) -> Self {
         let url = format!("http://{}", serving.address());
         self.with("MAINWORKER_HOST", &url).with("MAINWORKER_TOKEN", CANARY)
     }
@@ -116,7 +116,7 @@ fn a_job_goes_from_its_source_to_a_host_by_way_of_a_directory() {
     let serving = world.serve();
     // Built by the script; the world has no modules.
     let recipe =
-        || Recipe::new(&world, "published").without("MODULES").with("JOBS", "echo").to_host(&serving);
+        || Recipe::new(&world, "published").without("MODULES").with("JOBS", "echo").deploying_to(&serving);
     let said =
         ["building jobs: echo", "checking 1 modules", "published for the first time", "deployed echo 0.1.0"];
     let digest = published(&recipe().run().exits(0, &said));
@@ -134,7 +134,7 @@ fn a_job_goes_from_its_source_to_a_host_by_way_of_a_directory() {
 fn a_widening_stops_it_until_a_person_names_it_and_a_rollback_stays() {
     let world = World::new();
     let serving = world.serve();
-    let recipe = || Recipe::new(&world, "published").to_host(&serving);
+    let recipe = || Recipe::new(&world, "published").deploying_to(&serving);
     world.echo("0.1.0", |_| ());
     recipe().run().exits(0, &["deployed echo 0.1.0"]);
 
@@ -206,7 +206,7 @@ fn ci_writes_to_a_registry_that_hosts_can_only_read_and_directories_are_copied_f
         "{ROLES}\n[trust]\nfrom = [\"{from}\", \"copied\"]\n[trust.keys.ci]\nfile = \"ci.key.pub\"\njobs = [\"echo\"]\n\
          builders = [\"{BUILDER}\"]\n"
     ));
-    let recipe = |to: &str| Recipe::new(&world, to).with("DEPLOY_FROM", &from).to_host(&serving);
+    let recipe = |to: &str| Recipe::new(&world, to).with("DEPLOY_FROM", &from).deploying_to(&serving);
     recipe(&to).run().exits(5, &["MAINWORKER_REGISTRY_USERNAME"]);
     recipe(&from).run().exits(5, &["error["]);
     let digest = published(&recipe(&to).known().run().exits(0, &["deployed echo 0.1.0"]));
