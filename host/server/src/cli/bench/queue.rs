@@ -37,8 +37,9 @@ const SOURCE: &str = "api";
 const TURNS: usize = 3;
 
 /// Measures the queue around the sandbox: how many tasks a second come in, one by one, over HTTP and in batches; how many a
-/// second are run to their end; and how soon one begins, also while new revisions of its job are deployed. Tasks are `echo` with a payload of 200 bytes, on stores of the
-/// benchmark's own, written through to the disk at each commit. Takes about a minute and a half.
+/// second are run to their end; and how soon one begins, also while revisions of its job are deployed. Tasks are `echo` with a
+/// payload of 200 bytes, on stores of the benchmark's own, written through to the disk at each commit. Fails if a task is lost or
+/// runs with another revision than it was accepted with. Takes about a minute and a half.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   mainworker bench queue --modules target/modules
