@@ -134,7 +134,7 @@ impl Run<'_> {
     async fn to_its_end(&self, place: Place) -> Result<End, DeploymentRefused> {
         let _turn = self.host.deployments.turn.lock().await;
         let ended = self.go(place).await;
-        if !matches!(ended, Ok(End::Now)) {
+        if !matches!(ended, Ok(End::Now) | Err(DeploymentRefused::Store(_))) {
             // What came into the folder and is nobody's.
             self.host.clear_modules(self.modules).await;
         }
@@ -245,6 +245,7 @@ impl Run<'_> {
         let forget = || {
             if !known {
                 self.modules.forget(&self.asked.wanted.job, revision.digest());
+                host.deployments.runner.forget(revision.digest());
             }
         };
         let ready = host.deployments.runner.prepare_revision(&self.asked.wanted.job, revision.digest()).await;
@@ -274,7 +275,7 @@ impl Run<'_> {
                 Err(DeploymentRefused::Stale { job: self.asked.wanted.job.clone(), current })
             }
             Err(error) => {
-                forget();
+                // It may have happened all the same: what it needs stays.
                 let _ = host.store_failed(&error);
                 Err(error.into())
             }
@@ -347,6 +348,7 @@ impl Host {
                 Ok(collected) => {
                     for gone in &collected.revisions {
                         modules.forget(&gone.job, gone.module);
+                        self.deployments.runner.forget(gone.module);
                     }
                     after = collected.next;
                 }

@@ -80,6 +80,11 @@ impl SandboxRunner {
         self.module(job, revision).await.map(|module| Arc::clone(module.revision()))
     }
 
+    /// Lets go of a revision that is kept no longer, once the attempts that run with it have ended.
+    pub fn forget(&self, revision: Digest) {
+        self.ready().remove(&revision);
+    }
+
     /// The revision that the host would accept a task of the job with now. Reads its file where that has changed.
     async fn current(&self, job: &JobName) -> Result<Option<Arc<Revision>>, Failure> {
         let (modules, job) = (Arc::clone(&self.modules), job.clone());
