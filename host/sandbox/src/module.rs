@@ -12,6 +12,7 @@ use crate::module_file::ModuleFile;
 use crate::refusal::ModuleRefusal;
 use crate::state::State;
 use mainworker_domain::catalog::Revision;
+use mainworker_domain::digest::Digest;
 use mainworker_domain::limits::LimitValues;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -127,6 +128,13 @@ impl Sandbox {
         };
         let pre = self.linker.instantiate_pre(&component).and_then(JobPre::new).map_err(refuse)?;
         Ok(Module { revision: Arc::clone(file.revision()), pre, compiled, refused })
+    }
+
+    /// Lets go of the compiled code that is kept of a module.
+    pub fn forget(&self, module: &Digest) {
+        if let Some(cache) = &self.cache {
+            cache.remove(module, self.engine.compatibility_hash());
+        }
     }
 
     /// Compiles on a thread of its own with the lowest claim to a core, so that running attempts keep theirs.

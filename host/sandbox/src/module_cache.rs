@@ -115,6 +115,12 @@ impl ModuleCache {
         Ok(Some(bytes))
     }
 
+    /// Lets go of a module's code.
+    pub(crate) fn remove(&self, digest: &Digest, engine: u64) {
+        // What is not there is gone.
+        let _ = self.folder.remove_file(name(digest, engine));
+    }
+
     /// Keeps compiled code, aside and renamed, so that a reader never sees a part of it.
     ///
     /// # Errors

@@ -37,7 +37,9 @@ use progress::Progress;
 use repositories::Repositories;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// Former revisions of a job that are kept beside the current one, for a rollback.
@@ -45,6 +47,8 @@ const FORMER_KEPT: usize = 10;
 /// Milliseconds that a revision is kept after another took its place, whatever else: a task that was accepted with it may be on
 /// its way into the store.
 const SUPERSEDED_KEPT_MS: i64 = 3_600_000;
+/// How long a module may take to come, all requests together: the largest at 110 kB a second.
+const PULL: Duration = Duration::from_secs(600);
 /// Revisions that one transaction looks at.
 const COLLECTED_AT_A_TIME: usize = 100;
 
@@ -54,6 +58,9 @@ pub struct Deployments {
     repositories: Repositories,
     runner: Arc<SandboxRunner>,
     progress: Progress,
+    /// Held while a module is pulled: one is in memory at a time.
+    pulling: Mutex<()>,
+    /// Held while it is changed which revision is current. A registry that does not answer holds up no rollback.
     turn: Mutex<()>,
 }
 
@@ -76,7 +83,13 @@ impl Deployments {
         runner: Arc<SandboxRunner>,
     ) -> Self {
         let repositories = Repositories::new(from, registries);
-        Self { repositories, runner, progress: Progress::default(), turn: Mutex::default() }
+        Self {
+            repositories,
+            runner,
+            progress: Progress::default(),
+            pulling: Mutex::default(),
+            turn: Mutex::default(),
+        }
     }
 }
 
@@ -132,8 +145,11 @@ enum End {
 
 impl Run<'_> {
     async fn to_its_end(&self, place: Place) -> Result<End, DeploymentRefused> {
+        let _one_at_a_time = self.host.deployments.pulling.lock().await;
+        let vouched = timeout(PULL, self.take(place)).await;
+        let vouched = vouched.map_err(|_| DeploymentRefused::TookTooLong { seconds: PULL.as_secs() })??;
         let _turn = self.host.deployments.turn.lock().await;
-        let ended = self.go(place).await;
+        let ended = self.go(&vouched).await;
         if !matches!(ended, Ok(End::Now) | Err(DeploymentRefused::Store(_))) {
             // What came into the folder and is nobody's.
             self.host.clear_modules(self.modules).await;
@@ -141,8 +157,7 @@ impl Run<'_> {
         ended
     }
 
-    async fn go(&self, place: Place) -> Result<End, DeploymentRefused> {
-        let vouched = self.take(place).await?;
+    async fn go(&self, vouched: &Vouched) -> Result<End, DeploymentRefused> {
         let revision = Arc::clone(vouched.module.revision());
         let current = self.modules.current_of(&self.asked.wanted.job);
         self.tell(|info| {
@@ -150,11 +165,17 @@ impl Run<'_> {
             info.revision = Some(revision.digest().to_string());
             info.previous = current.as_ref().map(|current| current.module.to_string());
         });
-        self.check_version(&revision, current.as_ref())?;
-        self.check_difference(&vouched, current.as_ref())?;
-        self.keep(&vouched).await?;
+        // Taking a job away and bringing it back is no way around either.
+        if let Some(before) = self.modules.compared_with(&self.asked.wanted.job) {
+            self.check_version(&revision, &before)?;
+            self.check_difference(vouched, Some(&before))?;
+        } else {
+            // All that a first revision may do was listed when it was published.
+            self.check_difference(vouched, None)?;
+        }
+        self.keep(vouched).await?;
         self.tell(|info| info.state = "compiling".to_owned());
-        self.pin(&vouched, current.map(|current| current.module)).await
+        self.pin(vouched, current.map(|current| current.module)).await
     }
 
     /// Pulls the module and verifies it.
@@ -170,14 +191,13 @@ impl Run<'_> {
             });
         };
         let deployed =
-            self.modules.names().into_iter().filter(|name| *name != self.asked.wanted.job).collect();
+            self.modules.names_ever().into_iter().filter(|name| *name != self.asked.wanted.job).collect();
         let judge = Judge { policy: self.modules.policy(), deployed: &deployed, at: self.host.now() };
         repository.vouch(&self.asked.wanted, judge, &progress).await
     }
 
-    fn check_version(&self, revision: &Revision, current: Option<&Current>) -> Result<(), DeploymentRefused> {
-        let Some(current) = current.and_then(|current| current.revision.as_ref().ok()) else { return Ok(()) };
-        let (found, current) = (&revision.manifest().job.version, &current.manifest().job.version);
+    fn check_version(&self, revision: &Revision, before: &Current) -> Result<(), DeploymentRefused> {
+        let (found, current) = (&revision.manifest().job.version, &before.version);
         if found >= current {
             return Ok(());
         }
@@ -185,17 +205,17 @@ impl Run<'_> {
         Err(DeploymentRefused::Downgrade { job: self.asked.wanted.job.clone(), found, current })
     }
 
-    /// Shows what the revision may do more than the current one, and refuses what nobody has seen.
-    fn check_difference(
-        &self,
-        vouched: &Vouched,
-        current: Option<&Current>,
-    ) -> Result<(), DeploymentRefused> {
+    /// Shows what the revision may do more than the one before it, and refuses what nobody has seen.
+    fn check_difference(&self, vouched: &Vouched, before: Option<&Current>) -> Result<(), DeploymentRefused> {
         let (asked, release) = (self.asked, &vouched.release);
         let description = vouched.module.revision().description();
-        // Beside one that cannot be read all is new, and somebody must have seen all of it.
-        let old = current.and_then(|current| current.revision.as_ref().ok());
-        let difference = Difference::between(old.map(|old| old.description()), description);
+        let old = before.and_then(|before| match &before.revision {
+            // The very module that was there, signed anew or mended, may do as much.
+            _ if before.module == vouched.module.revision().digest() => Some(description),
+            // Beside one that cannot be read all is new, and somebody must have seen all of it.
+            revision => revision.as_ref().ok().map(|old| old.description()),
+        });
+        let difference = Difference::between(old, description);
         let seen_by = |name: &str| {
             if release.provenance().approved_widenings.iter().any(|seen| seen == name) {
                 Some("statement")
@@ -213,8 +233,7 @@ impl Run<'_> {
                 difference.narrowings.iter().map(|one| shown(&one.name, &one.about, false)).collect();
             info.notes = difference.notes.iter().map(|one| shown(&one.name, &one.about, false)).collect();
         });
-        // All that a first revision may do was listed when it was published.
-        if current.is_some() {
+        if before.is_some() {
             let seen = release.provenance().approved_widenings.iter().chain(&asked.allow_widening);
             difference.check(&asked.wanted.job, &seen.cloned().collect::<Vec<_>>())?;
         }
@@ -237,6 +256,7 @@ impl Run<'_> {
             job: self.asked.wanted.job.clone(),
             module: revision.digest(),
             oci_manifest: vouched.release.facts().manifest,
+            version: vouched.release.facts().version.clone(),
             deployed_at: now,
         };
         if !known {
@@ -269,7 +289,11 @@ impl Run<'_> {
                 host.collect_revisions(self.modules).await;
                 Ok(End::Now)
             }
-            Ok(Deployed::Already) => Ok(End::Already),
+            Ok(Deployed::Already) => {
+                // It was read and verified just now, whatever was wrong with it before.
+                self.modules.set_current(&self.asked.wanted.job, Some(revision));
+                Ok(End::Already)
+            }
             Ok(Deployed::Stale { current }) => {
                 forget();
                 Err(DeploymentRefused::Stale { job: self.asked.wanted.job.clone(), current })

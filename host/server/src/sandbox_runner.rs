@@ -80,9 +80,11 @@ impl SandboxRunner {
         self.module(job, revision).await.map(|module| Arc::clone(module.revision()))
     }
 
-    /// Lets go of a revision that is kept no longer, once the attempts that run with it have ended.
+    /// Lets go of a revision that is kept no longer: of its compiled code, and of the module once the attempts that run with it
+    /// have ended.
     pub fn forget(&self, revision: Digest) {
         self.ready().remove(&revision);
+        self.sandbox.forget(&revision);
     }
 
     /// The revision that the host would accept a task of the job with now. Reads its file where that has changed.

@@ -72,6 +72,16 @@ impl NotVouched {
         }
     }
 
+    /// Whether a registry cannot be reached, or does not take the credentials.
+    fn is_out_of_reach(&self) -> bool {
+        matches!(
+            self,
+            Self::Publication(PublicationError::Repository(
+                RepositoryError::Unavailable { .. } | RepositoryError::Denied { .. }
+            ))
+        )
+    }
+
     /// Whether it may be there another time: nothing wrong came, only nothing.
     fn is_absence(&self) -> bool {
         matches!(
@@ -116,7 +126,7 @@ impl From<NotVouched> for Failure {
             pointer: None,
             hint: hints::of_not_vouched(&error),
             retry_after_seconds: None,
-            exit: ExitCode::Refused,
+            exit: if error.is_out_of_reach() { ExitCode::Unreachable } else { ExitCode::Refused },
             outcome,
         }
     }

@@ -59,8 +59,11 @@ fn queued_tasks_keep_their_revision_and_a_rollback_brings_the_former_back() {
     let back = serving.command(&["rollback", "echo"]).finish().exits(0);
     assert_eq!(back.stdout(), format!("echo is back at {}\n", older["revision"].as_str().unwrap()));
     assert_eq!(serving.echoes()["revision"], older["revision"]);
-    let twice = serving.command(&["rollback", "echo"]).finish().exits(0);
-    assert!(twice.stdout().contains("already"), "{}", twice.stdout());
+    let twice = serving.command(&["rollback", "echo"]).finish().exits(1).stderr();
+    assert!(
+        twice.contains("error[rolled_back_already]") && twice.contains("mainworker revisions echo"),
+        "{twice}"
+    );
     let downgrade = serving.deploy("echo@0.2.0").finish().exits(0);
     assert!(downgrade.stdout().starts_with("deployed echo 0.2.0"), "{}", downgrade.stdout());
     let downgrade = serving.deploy("echo@0.1.0").finish().exits(5).stderr();
@@ -92,6 +95,37 @@ fn a_job_that_is_taken_away_is_unknown_and_its_queued_tasks_run() {
     assert_eq!(status["state"], "completed", "{status}");
     let gone = serving.command(&["undeploy", "echo"]).finish().exits(1).stderr();
     assert!(gone.contains("error[unknown_job]"), "{gone}");
+    drop(serving.stop());
+}
+
+/// Whoever takes a job away and brings it back is held to what it was, before and after a restart; what it was comes back as it is.
+#[test]
+fn taking_a_job_away_is_no_way_around_what_somebody_must_have_seen() {
+    let world = World::new();
+    world.published("0.1.0").published("0.2.0");
+    world.echo("0.3.0", |manifest| {
+        manifest["schedulable-by"]["sources"].as_array_mut().unwrap().push(json!("night"));
+    });
+    drop(world.publish("echo").arg("--allow-widening").arg("source:night").finish().exits(0));
+    world.echo("0.4.0", |manifest| {
+        manifest["schedulable-by"]["sources"].as_array_mut().unwrap().push(json!("night"));
+    });
+    drop(world.publish("echo").finish().exits(0));
+    let serving = world.serve();
+    drop(serving.deploy("echo@0.2.0").finish().exits(0));
+    let refused = |serving: &crate::serving::Serving<'_>| {
+        for (version, code) in [("0.1.0", "version_downgrade"), ("0.4.0", "widening_not_allowed")] {
+            let said = serving.deploy(&format!("echo@{version}")).finish().exits(5).stderr();
+            assert!(said.contains(&format!("error[{code}]")), "{said}");
+        }
+    };
+    drop(serving.command(&["undeploy", "echo"]).finish().exits(0));
+    refused(&serving);
+    drop(serving.stop());
+    let serving = world.serve();
+    refused(&serving);
+    drop(serving.deploy("echo@0.2.0").finish().exits(0));
+    assert_eq!(serving.echoes()["result"], json!({ "n": 7 }));
     drop(serving.stop());
 }
 

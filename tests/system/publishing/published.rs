@@ -117,6 +117,14 @@ fn nothing_untested_is_published() {
     fs::write(&sample, text.replace(r#""result":{"n":1}"#, r#""result":{"n":2}"#)).unwrap();
     let failed = world.publish("echo").finish().exits(1).stderr();
     assert!(failed.contains("error[samples_failed]"), "{failed}");
+    // One that is rejected at the door tests the door.
+    let rejected = json!({
+        "envelope": { "configuration": {}, "jobName": "echo", "source": "nobody", "jobPayload": {} },
+        "expect": { "rejection": { "code": "source_not_allowed" } },
+    });
+    fs::write(&sample, rejected.to_string()).unwrap();
+    let not_run = world.publish("echo").finish().exits(2).stderr();
+    assert!(not_run.contains("no sample of `echo` runs it"), "{not_run}");
     fs::remove_file(&sample).unwrap();
     let none = world.publish("echo").finish().exits(2).stderr();
     assert!(none.contains("error[samples_missing]"), "{none}");
@@ -136,6 +144,14 @@ fn a_key_is_made_once_and_its_private_half_is_never_shown() {
         .to_vec();
     assert_eq!(shown[0], shown[1]);
     assert!(!shown[0].contains(body) && shown[0].starts_with("sha256:"), "{}", shown[0]);
+    for slip in [format!("--key={secret}"), format!("--key={body}")] {
+        world.echo("0.1.0", |_| ());
+        let publish = ["publish", "made/echo.wasm", "--to", "published", &slip];
+        let said = world.host.mainworker(&publish).finish().exits(2).stderr();
+        assert!(said.contains("error[key_unreadable]") && !said.contains(&body[..20]), "{said}");
+    }
+    let said = world.host.mainworker(&["publish", "made/echo.wasm", "--to", "published", "--key", &secret]);
+    assert!(!said.finish().exits(2).stderr().contains(&body[..20]), "the key was shown");
     world.host.write("not.key", secret.replace(&body[..8], "AAAAAAAA"));
     world.echo("0.1.0", |_| ());
     let bad = world.publish_with("echo", "not.key").finish().exits(2).stderr();
@@ -152,6 +168,8 @@ fn a_statement_says_who_built_it_and_from_what() {
     };
     let no_builder = publish(&["--commit", super::COMMIT]).finish().exits(2).stderr();
     assert!(no_builder.contains("error[builder_unknown]"), "{no_builder}");
+    let odd = publish(&["--commit", super::COMMIT, "--builder", "my ci"]).finish().exits(2).stderr();
+    assert!(odd.contains("error[builder_invalid]"), "{odd}");
     // The world is no git repository.
     let no_commit = publish(&["--builder", super::BUILDER]).finish().exits(2).stderr();
     assert!(no_commit.contains("error[commit_unknown]"), "{no_commit}");

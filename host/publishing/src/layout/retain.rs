@@ -12,8 +12,10 @@ impl Layout {
     ///
     /// Nobody may be putting something in meanwhile: what has no tag yet is not needed by anything.
     ///
+    /// A kept manifest that is missing or damaged keeps nothing but itself: whoever needs it finds out, and room is made all the same.
+    ///
     /// # Errors
-    /// A kept manifest that is missing or damaged, and then nothing was removed; what the operating system says.
+    /// What the operating system says, and then nothing was removed.
     pub async fn retain(&self, manifests: BTreeSet<Digest>) -> Result<usize, RepositoryError> {
         let layout = self.clone();
         blocking(move || layout.retain_now(&manifests)).await
@@ -32,7 +34,16 @@ impl Layout {
             if !needed.insert(digest) {
                 continue;
             }
-            for (named, has_parts) in named_by(&self.read_manifest(digest)?.bytes) {
+            let manifest = match self.read_manifest(digest) {
+                Err(
+                    RepositoryError::Missing { .. }
+                    | RepositoryError::OtherContent { .. }
+                    | RepositoryError::TooLarge { .. }
+                    | RepositoryError::Malformed { .. },
+                ) => continue,
+                manifest => manifest?,
+            };
+            for (named, has_parts) in named_by(&manifest.bytes) {
                 if has_parts {
                     open.push(named);
                 } else {

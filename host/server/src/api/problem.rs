@@ -11,6 +11,7 @@ pub use status::status_of;
 use super::limits::HEADERS_MAX;
 use crate::access::Unauthenticated;
 use crate::deployments::DeploymentRefused;
+use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hints;
 use crate::schedules::ScheduleRefused;
@@ -296,8 +297,9 @@ impl ApiError {
             Self::WrongType { .. } => "wrong_type",
             Self::Options(error) => error.code(),
             Self::NotTaken(failure) => match failure.code.as_str() {
-                // Many codes for people who build modules; for clients they are one.
-                code if code.starts_with("module_") && code != "module_unavailable" => "module_refused",
+                "module_unavailable" => "module_unavailable",
+                // Many codes for people who build and publish modules; for clients they are one.
+                _ if failure.exit == ExitCode::Refused => "module_refused",
                 code => code,
             },
             Self::UnknownTask { .. } => "unknown_task",
@@ -307,7 +309,10 @@ impl ApiError {
                 code if code.starts_with("module_") && code != "module_unavailable" => "module_refused",
                 code => code,
             },
-            Self::Deployment(refused) => refused.code(),
+            Self::Deployment(refused) => match refused.as_ref() {
+                DeploymentRefused::NotReady(_) => "module_refused",
+                refused => refused.code(),
+            },
             Self::ScheduleName { .. } => "schedule_invalid",
             Self::NotForJob { .. } => "source_not_allowed",
             Self::RunRefused { .. } => "unique_conflict",

@@ -31,7 +31,7 @@ The host takes modules only from places under `[trust] from` of its settings, si
 version it takes the highest. What the module may do that the current revision may not must have been seen by somebody: when it
 was published, or here, each with `--allow-widening`.
 
-Exit codes: 0 it is current · 1 something else was deployed meanwhile · 5 it is refused · 6 the host is unreachable, or the credential lacks the role `deploy`.")]
+Exit codes: 0 it is current · 1 something else was deployed meanwhile · 5 it is refused · 6 the host or the registry is unreachable, or the credential lacks the role `deploy`.")]
 pub struct DeployArgs {
     /// The job, with a version or the digest of an OCI manifest: NAME, NAME@1.2.3, NAME@sha256:…
     #[arg(value_name = "NAME[@VERSION|@DIGEST]", value_parser = Wanted::parse)]
@@ -80,7 +80,11 @@ pub(super) fn deploy(args: &DeployArgs) -> Result<ExitCode, Failure> {
         }
         Some(error) => Err(Failure {
             code: error.code.clone(),
-            exit: if error.code == "deployment_changed" { ExitCode::NotCompleted } else { ExitCode::Refused },
+            exit: match error.code.as_str() {
+                "deployment_changed" => ExitCode::NotCompleted,
+                "repository_unavailable" | "repository_denied" => ExitCode::Unreachable,
+                _ => ExitCode::Refused,
+            },
             outcome: Outcome::Refused,
             hint: error.hint.clone(),
             ..Failure::host(&error.message)

@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 /// Bytes of a file with a key. An EC key in PEM has some hundred.
 const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
 
+/// Bytes of a path that is repeated in an error. A line of a key in PEM has 64.
+const PATH_SHOWN_BYTES_MAX: usize = 60;
+
 /// Make and show keys with which modules are signed: ECDSA on P-256, PKCS#8 in PEM, as OpenSSL makes them too.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
@@ -131,7 +134,10 @@ fn show(args: &ShowArgs) -> Result<ExitCode, Failure> {
 /// Reads a file with a key.
 pub(super) fn read(path: &Path) -> Result<SecretString, Failure> {
     let unreadable = |error: io::Error| {
-        let message = format!("reading the key `{}`: {error}", path.display());
+        // Somebody may have put the key itself there; it is not shown.
+        let is_a_path = path.as_os_str().len() <= PATH_SHOWN_BYTES_MAX;
+        let shown = if is_a_path { path.display().to_string() } else { "***".to_owned() };
+        let message = format!("reading the key `{shown}`: {error}");
         Failure::usage("key_unreadable", message, hints::of_signing_key())
     };
     let file = File::open(path).map_err(unreadable)?;

@@ -68,7 +68,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "PLACE", value_parser = Place::parse)]
     to: Place,
     /// The signing key: a file in PEM, or `env` for the variable MAINWORKER_SIGNING_KEY
-    #[arg(long, value_name = "FILE|env")]
+    #[arg(long, value_name = "FILE|env", allow_hyphen_values = true)]
     key: PathBuf,
     /// Folder of the samples of the one module [default: NAME.samples beside NAME.wasm, or samples beside it]
     #[arg(long, value_name = "DIR")]

@@ -41,7 +41,7 @@ impl Host {
             None => match former(&self.store.revisions(job.clone()).await?) {
                 Former::Revision(to) => to,
                 Former::IsCurrent(current) => {
-                    return Ok(WentBack { from: Some(current), to: current, now: false });
+                    return Err(DeploymentRefused::RolledBackAlready { job: job.clone(), current });
                 }
                 Former::None => return Err(DeploymentRefused::NoFormer { job: job.clone() }),
                 Former::NotDeployed => return Err(self.not_deployed(job.as_str())),

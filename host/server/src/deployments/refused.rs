@@ -55,6 +55,12 @@ pub enum DeploymentRefused {
         /// What was found.
         problem: String,
     },
+    /// It did not come in time.
+    #[error("the module was not here within {seconds} seconds")]
+    TookTooLong {
+        /// How long it may take.
+        seconds: u64,
+    },
     /// Nobody who is trusted vouches for it.
     #[error(transparent)]
     NotVouched(#[from] NotVouched),
@@ -101,6 +107,14 @@ pub enum DeploymentRefused {
         /// As given, shortened.
         revision: String,
     },
+    /// The current revision is so by a rollback, and none was named.
+    #[error("`{job}` is at {current} by a rollback already, expected the revision to go to")]
+    RolledBackAlready {
+        /// The job.
+        job: JobName,
+        /// What is current.
+        current: Digest,
+    },
     /// Nothing was current before.
     #[error("`{job}` has no revision that was current before")]
     NoFormer {
@@ -132,6 +146,7 @@ impl DeploymentRefused {
             Self::Invalid { .. } | Self::TwoWishes | Self::Place(_) => "deployment_invalid",
             Self::PlaceNotAllowed { .. } => "place_not_allowed",
             Self::Registry { .. } => "settings_unusable",
+            Self::TookTooLong { .. } => "repository_unavailable",
             Self::NotVouched(error) => error.code(),
             Self::Widened(_) => "widening_not_allowed",
             Self::Downgrade { .. } => "version_downgrade",
@@ -140,6 +155,7 @@ impl DeploymentRefused {
             Self::Stale { .. } => "deployment_changed",
             Self::NotDeployed { .. } => "unknown_job",
             Self::UnknownRevision { .. } => "unknown_revision",
+            Self::RolledBackAlready { .. } => "rolled_back_already",
             Self::NoFormer { .. } => "no_former_revision",
             Self::UnknownDeployment { .. } => "unknown_deployment",
             Self::TooMany { .. } => "rate_limited",

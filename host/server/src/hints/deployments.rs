@@ -139,6 +139,9 @@ pub fn of_deployment(refused: &DeploymentRefused) -> Option<String> {
         DeploymentRefused::Registry { host, .. } => {
             format!("mend `[registries.\"{host}\"]` in the settings of the host, or the permissions there")
         }
+        DeploymentRefused::TookTooLong { .. } => {
+            "look what is wrong with that registry, and try again".to_owned()
+        }
         DeploymentRefused::NotVouched(error) => return of_not_vouched(error),
         DeploymentRefused::Widened(not_allowed) => super::of_not_allowed(not_allowed),
         DeploymentRefused::Downgrade { job, .. } => {
@@ -155,6 +158,9 @@ pub fn of_deployment(refused: &DeploymentRefused) -> Option<String> {
             [] => "`mainworker deploy NAME --from PLACE` deploys one".to_owned(),
             nearest => format!("did you mean `{}`?", nearest.join("` or `")),
         },
+        DeploymentRefused::RolledBackAlready { job, .. } => {
+            format!("name it: `mainworker rollback {job} sha256:…`; `mainworker revisions {job}` lists them")
+        }
         DeploymentRefused::UnknownRevision { job, .. } => format!("`mainworker revisions {job}` lists them"),
         DeploymentRefused::NoFormer { job } => {
             format!(

@@ -28,6 +28,7 @@ use crate::settings::{RetentionSettings, Settings};
 use crate::system_random::SystemRandom;
 use jiff::tz::TimeZoneDatabase;
 use mainworker_domain::event::Event;
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
 use mainworker_publishing::layout::Layout;
 use mainworker_publishing::trust::TrustPolicy;
@@ -36,8 +37,11 @@ use mainworker_queue::scheduler::Scheduler;
 use mainworker_queue::sqlite::{OpenError, SqliteStore};
 use mainworker_queue::store::{Store, StoreError};
 use mainworker_queue::upkeep::{Upkeep, UpkeepOptions};
+use mainworker_queue::verbs::deployments::RevisionRow;
 use mainworker_queue::verbs::prune::Retention;
 use mainworker_queue::verbs::rescue::Rescue;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -223,15 +227,37 @@ async fn deployed(
     })?;
     let modules = Arc::new(DeployedModules::new(layout, policy, Arc::clone(told)));
     // Those that are not current too: tasks that are queued may name them.
-    for row in store.kept_revisions().await.map_err(|error| store_failed(&error))? {
-        modules.know(Pinned::from(&row));
-        if row.is_current() {
-            let (modules, revision) = (Arc::clone(&modules), row.revision);
-            let load = move || modules.load(&revision.job, revision.module);
-            task::spawn_blocking(load).await.map_err(Failure::host)?;
-        }
+    let rows = store.kept_revisions().await.map_err(|error| store_failed(&error))?;
+    for row in &rows {
+        modules.know(Pinned::from(row));
+    }
+    for row in last_of_each(rows) {
+        let modules = Arc::clone(&modules);
+        let load = move || match row.is_current() {
+            true => modules.load(&row.revision.job, row.revision.module),
+            false => modules.load_former(&row.revision.job, row.revision.module),
+        };
+        task::spawn_blocking(load).await.map_err(Failure::host)?;
     }
     Ok(modules)
+}
+
+/// The current revision of each job; of one that was taken away the one that was current last.
+fn last_of_each(rows: Vec<RevisionRow>) -> Vec<RevisionRow> {
+    let mut last: BTreeMap<JobName, RevisionRow> = BTreeMap::new();
+    for row in rows {
+        let rank = |row: &RevisionRow| (row.is_current(), row.superseded_at);
+        match last.entry(row.revision.job.clone()) {
+            Entry::Occupied(mut entry) if rank(entry.get()) < rank(&row) => {
+                entry.insert(row);
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(entry) => {
+                entry.insert(row);
+            }
+        }
+    }
+    last.into_values().collect()
 }
 
 fn retention(settings: &RetentionSettings) -> Retention {

@@ -18,6 +18,7 @@ use mainworker_publishing::trust::TrustPolicy;
 use mainworker_queue::dispatch::OnEvent;
 use mainworker_queue::verbs::deployments::RevisionRow;
 use mainworker_sandbox::module_file::ModuleFile;
+use semver::Version;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -37,6 +38,8 @@ pub struct Pinned {
     pub module: Digest,
     /// Its manifest in the folder.
     pub oci_manifest: Digest,
+    /// Its version.
+    pub version: Version,
     /// When it was deployed last: the time for which the validity of its key counts.
     pub deployed_at: Timestamp,
 }
@@ -47,8 +50,17 @@ impl From<&RevisionRow> for Pinned {
             job: row.revision.job.clone(),
             module: row.revision.module,
             oci_manifest: row.revision.oci_manifest,
+            // It was written out of a version.
+            version: Version::parse(&row.revision.version).unwrap_or(Version::new(0, 0, 0)),
             deployed_at: row.last_deployed_at,
         }
+    }
+}
+
+impl Pins {
+    fn version_of(&self, job: &JobName, module: Digest) -> Version {
+        let pinned = self.known.get(&(job.clone(), module));
+        pinned.map_or(Version::new(0, 0, 0), |pinned| pinned.version.clone())
     }
 }
 
@@ -57,6 +69,8 @@ impl From<&RevisionRow> for Pinned {
 pub struct Current {
     /// The module.
     pub module: Digest,
+    /// Its version.
+    pub version: Version,
     /// What it says of itself; why it cannot be used, if that is so.
     pub revision: Result<Arc<Revision>, Failure>,
 }
@@ -73,6 +87,8 @@ pub struct DeployedModules {
 struct Pins {
     /// What runs for each job.
     current: BTreeMap<JobName, Current>,
+    /// What ran last for each job that was taken away.
+    former: BTreeMap<JobName, Current>,
     /// All that queued tasks may name.
     known: HashMap<(JobName, Digest), Pinned>,
 }
@@ -119,23 +135,51 @@ impl DeployedModules {
         if let Err(failure) = &revision {
             tracing::error!(%job, code = failure.code, problem = failure.message, "a deployed module cannot be used");
         }
-        self.write().current.insert(job.clone(), Current { module, revision });
+        let mut pins = self.write();
+        let version = pins.version_of(job, module);
+        pins.current.insert(job.clone(), Current { module, version, revision });
     }
 
     /// Lets this revision run for its job from now on, or none.
     pub fn set_current(&self, job: &JobName, revision: Option<Arc<Revision>>) {
         match revision {
             Some(revision) => {
-                let current = Current { module: revision.digest(), revision: Ok(revision) };
-                self.write().current.insert(job.clone(), current)
+                let (module, version) = (revision.digest(), revision.manifest().job.version.clone());
+                self.write().current.insert(job.clone(), Current { module, version, revision: Ok(revision) })
             }
-            None => self.write().current.remove(job),
+            None => self.take_away(job),
         };
+    }
+
+    fn take_away(&self, job: &JobName) -> Option<Current> {
+        let mut pins = self.write();
+        let former = pins.current.remove(job)?;
+        pins.former.insert(job.clone(), former)
+    }
+
+    /// Takes note of what ran last for a job that was taken away: what comes next is compared with it.
+    pub fn load_former(&self, job: &JobName, module: Digest) {
+        let revision = self.module(job, module).map(|file| Arc::clone(file.revision()));
+        let mut pins = self.write();
+        let version = pins.version_of(job, module);
+        pins.former.insert(job.clone(), Current { module, version, revision });
+    }
+
+    /// What the next revision of the job is compared with: what is current, or what was until the job was taken away.
+    pub fn compared_with(&self, job: &JobName) -> Option<Current> {
+        let pins = self.read();
+        pins.current.get(job).or_else(|| pins.former.get(job)).cloned()
     }
 
     /// What is current for the job, whether it can be used or not.
     pub fn current_of(&self, job: &JobName) -> Option<Current> {
         self.read().current.get(job).cloned()
+    }
+
+    /// The same, with those that were taken away: their names are not to be imitated either.
+    pub fn names_ever(&self) -> Vec<JobName> {
+        let pins = self.read();
+        pins.current.keys().chain(pins.former.keys()).cloned().collect()
     }
 
     /// The names of the jobs, sorted.

@@ -15,6 +15,7 @@ use crate::sample::folder::SamplesFolder;
 use crate::sample::trial::{self, NotRun, Trial};
 use crate::terminal;
 use clap::Args;
+use mainworker_domain::outcome::Outcome;
 use mainworker_sandbox::attempt::{Stop, StopReason};
 use mainworker_sandbox::module::Module;
 use mainworker_sandbox::module_file::ModuleFile;
@@ -149,16 +150,26 @@ fn test_one(packer: &Packer, subject: Subject, stop: &Arc<Stop>) -> Result<Teste
             format!("`{job}` has no samples in `{}`, expected at least one", subject.samples.display());
         return Err(Failure::usage("samples_missing", problem, hints::of_missing_samples()));
     }
-    let mut failed = Vec::new();
+    let (mut failed, mut has_run) = (Vec::new(), false);
     for (folder, name) in folder.iter().flat_map(|folder| names.iter().map(move |name| (folder, name))) {
         let sample = check_sample(packer, folder, name, &module, stop);
         if stop.requested().is_some() {
             return Err(Failure { exit: ExitCode::Interrupted, ..Failure::host("testing was interrupted") });
         }
-        if !matches!(sample.verdict, Verdict::Holds(_)) {
-            terminal::note(&terminal::printable(&sample.to_string()));
-            failed.push(sample.verdict.exit_code());
+        match &sample.verdict {
+            Verdict::Holds(trial) => {
+                has_run |= trial.outcome.is_some_and(|outcome| outcome != Outcome::Refused)
+            }
+            verdict => {
+                terminal::note(&terminal::printable(&sample.to_string()));
+                failed.push(verdict.exit_code());
+            }
         }
+    }
+    if failed.is_empty() && !has_run {
+        let problem =
+            format!("no sample of `{job}` runs it, expected at least one that is not rejected at the door");
+        return Err(Failure::usage("samples_missing", problem, hints::of_missing_samples()));
     }
     match failed.iter().max_by_key(|exit| exit.number()) {
         None => Ok(Tested { module: file, samples: names, folder: subject.samples }),

@@ -35,6 +35,11 @@ impl BuiltFrom {
             let problem = "nobody says who builds, expected a URI that hosts can trust";
             Failure::usage("builder_unknown", problem, hints::of_unknown_builder())
         })?;
+        if !is_uri(&builder) {
+            let shown: String = builder.chars().take(80).collect();
+            let problem = format!("the builder `{shown}` is no URI");
+            return Err(Failure::usage("builder_invalid", problem, hints::of_unknown_builder()));
+        }
         let text = match commit {
             Some(commit) => commit.to_owned(),
             None => {
@@ -66,6 +71,17 @@ impl BuiltFrom {
             })?;
         Ok(Self { source: Source { uri: None, commit }, builder, created: Timestamp::from_ms(created) })
     }
+}
+
+/// Whether a text is a scheme, a colon and something behind it, without spaces: what hosts compare has one form.
+fn is_uri(text: &str) -> bool {
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+    };
+    text.split_once(':').is_some_and(|(scheme, rest)| {
+        is_scheme(scheme) && !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_graphic())
+    })
 }
 
 /// What was changed since is in no commit, and may be in the modules.

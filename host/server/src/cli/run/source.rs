@@ -112,6 +112,7 @@ fn known(job: &JobName, info: &RevisionInfo) -> Option<Known> {
         job: job.clone(),
         module: Digest::parse(&info.revision)?,
         oci_manifest: Digest::parse(&info.manifest)?,
+        version: semver::Version::parse(&info.version).ok()?,
         deployed_at: Timestamp::parse(&info.last_deployed_at)?,
     };
     Some(Known { pinned, is_current: info.current })
