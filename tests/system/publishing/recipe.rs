@@ -207,8 +207,8 @@ fn ci_writes_to_a_registry_that_hosts_can_only_read_and_directories_are_copied_f
          builders = [\"{BUILDER}\"]\n"
     ));
     let recipe = |to: &str| Recipe::new(&world, to).with("DEPLOY_FROM", &from).deploying_to(&serving);
-    recipe(&to).run().exits(5, &["MAINWORKER_REGISTRY_USERNAME"]);
-    recipe(&from).run().exits(5, &["error["]);
+    recipe(&to).run().exits(6, &["MAINWORKER_REGISTRY_USERNAME"]);
+    recipe(&from).run().exits(6, &["error["]);
     let digest = published(&recipe(&to).known().run().exits(0, &["deployed echo 0.1.0"]));
     assert_eq!(serving.echoes()["result"], json!({ "n": 7 }));
     recipe(&to).known().run().exits(0, &["there already: echo 0.1.0", "the host has had"]);
