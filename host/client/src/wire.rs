@@ -396,6 +396,9 @@ pub struct JobInfo {
     pub paused: bool,
     /// How many attempts of it run at a time at the most; null for as many as there is room.
     pub max_concurrency: Option<u32>,
+    /// Why its module, which is there, cannot be used; left out where it can.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<ErrorInfo>,
     /// Tasks by state.
     pub tasks: BTreeMap<String, u64>,
 }

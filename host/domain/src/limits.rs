@@ -186,6 +186,9 @@ pub const LAYOUT_LOCK_MS_MAX: u64 = 30 * SECOND;
 pub const BUNDLE_BYTES_MAX: u64 = 1 << 20;
 /// Signed statements that one release can have. Two for each key that signed it; more is somebody who fills a repository.
 pub const BUNDLES_MAX: usize = 32;
+/// Versions of a job that are pulled to find one that a known key signed, to compare a new one with. Each may be a module of the
+/// largest size.
+pub const VERSIONS_COMPARED_MAX: usize = 8;
 /// Entries of each list in a signed statement: all powers of the largest manifest, or the samples of a job.
 pub const STATEMENT_ENTRIES_MAX: usize = 1_000;
 /// Characters of one text in a signed statement. A URL of the largest size that is sent has as many.

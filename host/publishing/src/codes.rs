@@ -10,6 +10,7 @@ impl RepositoryError {
             Self::Unavailable { .. } => "repository_unavailable",
             Self::Denied { .. } => "repository_denied",
             Self::Missing { .. } => "content_missing",
+            Self::NotARepository { .. } => "not_a_repository",
             Self::OtherContent { .. } => "content_changed",
             Self::TooLarge { .. } => "content_too_large",
             Self::Malformed { .. } => "content_malformed",

@@ -3,6 +3,7 @@
 //! A private key is read from and written as PKCS#8, a public one as a SubjectPublicKeyInfo, both in PEM. What is private is
 //! wiped when it is dropped, and no error or debug output quotes it.
 
+use crate::repository::digest_of;
 use mainworker_domain::digest::Digest;
 use p256::ecdsa::signature::{Signer, Verifier};
 use p256::ecdsa::{DerSignature, VerifyingKey};
@@ -15,7 +16,6 @@ use p256::pkcs8::{
 };
 use rand::TryCryptoRng;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 const PRIVATE: &str = "PRIVATE KEY";
@@ -171,7 +171,7 @@ impl PublicKey {
         let damaged = || KeyError::Damaged { expected: "a SubjectPublicKeyInfo" };
         let der = key.to_public_key_der().map_err(|_| damaged())?;
         let pem = key.to_public_key_pem(LineEnding::LF).map_err(|_| damaged())?;
-        let fingerprint = Digest::from_sha256(Sha256::digest(der.as_bytes()).into());
+        let fingerprint = digest_of(der.as_bytes());
         Ok(Self { key, pem, fingerprint })
     }
 }

@@ -11,14 +11,13 @@ mod folder;
 mod index;
 mod retain;
 
-use crate::repository::{Content, Descriptor, Repository, RepositoryError, Tagging};
+use crate::repository::{Content, Descriptor, Repository, RepositoryError, Tagging, digest_of};
 use folder::{FileProblem, Folder, LAYOUT_FILE, Writer};
 use index::Index;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::json;
 use mainworker_domain::limits::{LAYOUT_INDEX_BYTES_MAX, MODULE_BYTES_MAX, OCI_MANIFEST_BYTES_MAX};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,7 +35,8 @@ impl Layout {
     /// The layout in a directory.
     ///
     /// # Errors
-    /// [`RepositoryError::Missing`] if there is no directory or no layout in it; a layout of another version.
+    /// [`RepositoryError::Missing`] if there is no directory, [`RepositoryError::NotARepository`] if there is no layout in it; a layout
+    /// of another version.
     pub async fn open(path: &Path) -> Result<Self, RepositoryError> {
         let path = path.to_owned();
         blocking(move || {
@@ -62,7 +62,7 @@ impl Layout {
             if let Some(other) = layout.folder.not_ours().map_err(unavailable)? {
                 let problem =
                     format!("found `{other}` in it, expected an empty directory or an OCI image layout");
-                return Err(RepositoryError::Malformed { doing, problem });
+                return Err(RepositoryError::NotARepository { doing, problem });
             }
             let writer = layout.folder.lock(&doing)?;
             if layout.folder.has(LAYOUT_FILE).map_err(unavailable)? {
@@ -83,8 +83,13 @@ impl Layout {
     fn check_version(&self) -> Result<(), RepositoryError> {
         let doing = self.doing("opening");
         let expected = format!("`imageLayoutVersion` {LAYOUT_VERSION}");
-        let bytes = self.folder.read(LAYOUT_FILE, 4096);
-        let bytes = bytes.map_err(|problem| problem.of(&doing, &format!("`{LAYOUT_FILE}`")))?;
+        let bytes = self.folder.read(LAYOUT_FILE, 4096).map_err(|problem| match problem {
+            FileProblem::Missing => {
+                let problem = format!("found no `{LAYOUT_FILE}` in it, expected an OCI image layout");
+                RepositoryError::NotARepository { doing: doing.clone(), problem }
+            }
+            problem => problem.of(&doing, &format!("`{LAYOUT_FILE}`")),
+        })?;
         let found = json::check(&bytes).ok().and_then(|()| serde_json::from_slice::<Value>(&bytes).ok());
         match found.as_ref().and_then(|found| found.get("imageLayoutVersion")).and_then(Value::as_str) {
             Some(LAYOUT_VERSION) => Ok(()),
@@ -112,7 +117,7 @@ impl Layout {
             .folder
             .read_blob(digest, bytes_max)
             .map_err(|problem| problem.of(doing, &format!("{digest}")))?;
-        let found = Digest::from_sha256(Sha256::digest(&bytes).into());
+        let found = digest_of(&bytes);
         if found == digest {
             return Ok(bytes);
         }
@@ -158,7 +163,7 @@ impl Layout {
         if bytes.len() as u64 != size {
             return Err(other_size(format!("{} bytes", bytes.len())));
         }
-        let found = Digest::from_sha256(Sha256::digest(&bytes).into());
+        let found = digest_of(&bytes);
         if found != digest {
             let (found, expected) = (found.to_string(), digest.to_string());
             return Err(RepositoryError::OtherContent { doing, found, expected });
@@ -171,7 +176,7 @@ impl Layout {
         let Content { descriptor, bytes } = content;
         let doing = self.doing(&format!("writing {} to", descriptor.digest));
         check_blob_size(&doing, bytes.len() as u64)?;
-        let found = Digest::from_sha256(Sha256::digest(bytes).into());
+        let found = digest_of(bytes);
         if found != descriptor.digest || descriptor.size != bytes.len() as u64 {
             let found = format!("{found} of {} bytes", bytes.len());
             let expected = format!("{} of {} bytes", descriptor.digest, descriptor.size);

@@ -14,7 +14,7 @@ pub use content::{
     BUNDLE_CONFIG_MEDIA_TYPE, CONFIG_MEDIA_TYPE, INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, MODULE_MEDIA_TYPE,
 };
 pub use publish::{Published, keep, publish};
-pub use pull::{Pulled, find, pull};
+pub use pull::{Pulled, find, pull, versions};
 pub use referrers::tag as referrers_tag;
 
 pub(crate) use content::{ModuleParts, content};
@@ -49,6 +49,8 @@ pub enum PublicationError {
         wanted: String,
         /// The versions that it has of this job, the lowest first.
         versions: Vec<Version>,
+        /// Jobs that it has with a name like this one's, if it has none of this one.
+        nearest: Vec<String>,
     },
     /// What is there is not a job module as this crate publishes it.
     #[error("{what} is {found}, expected {expected}")]

@@ -15,7 +15,7 @@ mod trouble;
 pub use options::{Chance, Credentials, RegistryError, RegistryOptions, Wait};
 
 use crate::place::{Place, is_tag};
-use crate::repository::{Content, Descriptor, Repository, RepositoryError, Tagging};
+use crate::repository::{Content, Descriptor, Repository, RepositoryError, Tagging, digest_of};
 use authorization::Access;
 use bytes::Bytes;
 use exchange::{Ask, Exchange, is_redirect};
@@ -23,7 +23,6 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use mainworker_domain::digest::Digest;
 use mainworker_domain::limits::{MODULE_BYTES_MAX, OCI_MANIFEST_BYTES_MAX, TAG_LIST_BYTES_MAX};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 use transport::{Read, Reading};
@@ -380,10 +379,6 @@ impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Registry").field(&self.name).finish()
     }
-}
-
-fn digest_of(bytes: &[u8]) -> Digest {
-    Digest::from_sha256(Sha256::digest(bytes).into())
 }
 
 fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

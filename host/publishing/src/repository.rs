@@ -4,6 +4,7 @@
 //! the size that were asked for, whoever sent it: a [`Repository`] checks both.
 
 use mainworker_domain::digest::Digest;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::future::Future;
 
@@ -41,6 +42,11 @@ mod digest_text {
     }
 }
 
+/// The digest by which such bytes are found.
+pub fn digest_of(bytes: &[u8]) -> Digest {
+    Digest::from_sha256(Sha256::digest(bytes).into())
+}
+
 /// Content with its descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
@@ -76,6 +82,14 @@ pub enum RepositoryError {
         doing: String,
         /// What is missing.
         what: String,
+    },
+    /// There is no repository there, or something else.
+    #[error("{doing}: {problem}")]
+    NotARepository {
+        /// What was being done, with where.
+        doing: String,
+        /// What was found and expected.
+        problem: String,
     },
     /// What it gave is not what was asked for.
     #[error("{doing}: found {found}, expected {expected}")]

@@ -7,13 +7,13 @@
 mod wire;
 
 use crate::dsse::SignedPayload;
+use crate::repository::digest_of;
 use mainworker_domain::catalog::ModuleDescription;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::{STATEMENT_ENTRIES_MAX, STATEMENT_TEXT_CHARS_MAX};
 use semver::Version;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// What every statement says it is.
@@ -114,9 +114,8 @@ pub struct SchemaDigests {
 impl SchemaDigests {
     /// Those of a module: the SHA-256 of each schema as it is printed without white space.
     pub fn of(description: &ModuleDescription) -> Self {
-        let digest = |schema: &Option<Value>| {
-            schema.as_ref().map(|schema| Digest::from_sha256(Sha256::digest(schema.to_string()).into()))
-        };
+        let digest =
+            |schema: &Option<Value>| schema.as_ref().map(|schema| digest_of(schema.to_string().as_bytes()));
         Self { payload: digest(&description.payload_schema), result: digest(&description.result_schema) }
     }
 }

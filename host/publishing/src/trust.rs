@@ -5,8 +5,8 @@
 //! [`Verified::admit`] makes that a [`Release`], if what was signed is what the module says of itself. A policy without keys
 //! trusts nothing.
 //!
-//! The time in which a key is valid counts when a release is deployed. What is revoked is looked at again whenever a module is
-//! loaded ([`TrustPolicy::still_trusts`]).
+//! The time in which a key is valid counts when a release is deployed, so whoever loads one later verifies it as of then. What is
+//! revoked is refused at any time.
 
 mod distrust;
 mod imitation;
@@ -89,19 +89,6 @@ impl TrustPolicy {
         at: Timestamp,
     ) -> Result<Verified, Distrust> {
         judgement::verify(self, pulled, deployed, at)
-    }
-
-    /// Whether a release that was trusted once is not refused by now: neither its keys nor its digests were revoked, and its
-    /// version is not too low.
-    ///
-    /// # Errors
-    /// `key_revoked`, `module_revoked` or `version_too_low`.
-    pub fn still_trusts(&self, facts: &ReleaseFacts) -> Result<(), Distrust> {
-        self.check_digests(facts.module, facts.manifest)?;
-        for signer in &facts.signers {
-            self.check_key(&signer.id, signer.fingerprint)?;
-        }
-        self.check_version(&facts.job, &facts.version)
     }
 
     fn check_digests(&self, module: Digest, manifest: Digest) -> Result<(), Distrust> {

@@ -9,7 +9,7 @@ mod progress;
 mod refused;
 pub mod repositories;
 
-pub use by_hand::WentBack;
+pub use by_hand::{RevisionName, WentBack};
 pub use refused::DeploymentRefused;
 
 use crate::access::Caller;
@@ -152,7 +152,7 @@ impl Run<'_> {
         let ended = self.go(&vouched).await;
         if !matches!(ended, Ok(End::Now) | Err(DeploymentRefused::Store(_))) {
             // What came into the folder and is nobody's.
-            self.host.clear_modules(self.modules).await;
+            self.modules.clear().await;
         }
         ended
     }
@@ -166,13 +166,11 @@ impl Run<'_> {
             info.previous = current.as_ref().map(|current| current.module.to_string());
         });
         // Taking a job away and bringing it back is no way around either.
-        if let Some(before) = self.modules.compared_with(&self.asked.wanted.job) {
-            self.check_version(&revision, &before)?;
-            self.check_difference(vouched, Some(&before))?;
-        } else {
-            // All that a first revision may do was listed when it was published.
-            self.check_difference(vouched, None)?;
+        let before = self.modules.compared_with(&self.asked.wanted.job);
+        if let Some(before) = &before {
+            self.check_version(&revision, before)?;
         }
+        self.check_difference(vouched, before.as_ref())?;
         self.keep(vouched).await?;
         self.tell(|info| info.state = "compiling".to_owned());
         self.pin(vouched, current.map(|current| current.module)).await
@@ -233,6 +231,7 @@ impl Run<'_> {
                 difference.narrowings.iter().map(|one| shown(&one.name, &one.about, false)).collect();
             info.notes = difference.notes.iter().map(|one| shown(&one.name, &one.about, false)).collect();
         });
+        // All that a first revision may do was listed when it was published.
         if before.is_some() {
             let seen = release.provenance().approved_widenings.iter().chain(&asked.allow_widening);
             difference.check(&asked.wanted.job, &seen.cloned().collect::<Vec<_>>())?;
@@ -330,7 +329,7 @@ impl Run<'_> {
             Err(refused) => {
                 let (code, message) = (refused.code().to_owned(), refused.to_string());
                 tracing::warn!(job = %self.asked.wanted.job, code, problem = message, "a deployment was refused");
-                if matches!(refused, DeploymentRefused::NotVouched(_)) {
+                if matches!(&refused, DeploymentRefused::NotVouched(error) if error.is_refusal()) {
                     self.host.events.emit(Event::ModuleRefused {
                         job: Some(self.asked.wanted.job.clone()),
                         revision: None,
@@ -382,14 +381,7 @@ impl Host {
                 }
             }
         }
-        self.clear_modules(modules).await;
-    }
-
-    /// Removes what no kept revision needs from the host's own folder.
-    pub(super) async fn clear_modules(&self, modules: &DeployedModules) {
-        if let Err(error) = modules.layout().retain(modules.manifests()).await {
-            tracing::warn!(%error, "clearing the folder of modules");
-        }
+        modules.clear().await;
     }
 
     pub(super) fn not_deployed(&self, name: &str) -> DeploymentRefused {

@@ -15,8 +15,8 @@ pub use client::{
     of_unsure_task,
 };
 pub use deployments::{
-    of_changed_publication, of_deployment, of_not_vouched, of_nothing_deployed, of_registry,
-    of_revision_away, of_signing_key, of_unknown_builder, of_unknown_commit, of_unknown_commit_time,
+    of_damaged_revision, of_deployment, of_not_vouched, of_nothing_deployed, of_registry, of_revision_away,
+    of_signing_key, of_unknown_builder, of_unknown_commit, of_unknown_commit_time,
 };
 pub use difference::{of_no_widening, of_not_allowed, of_two_jobs};
 pub use mainworker_client::hints::of_rejection;

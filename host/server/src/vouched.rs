@@ -84,14 +84,20 @@ impl NotVouched {
 
     /// Whether it may be there another time: nothing wrong came, only nothing.
     fn is_absence(&self) -> bool {
-        matches!(
+        let is_missing = matches!(
             self,
             Self::Publication(PublicationError::Repository(
-                RepositoryError::Unavailable { .. }
-                    | RepositoryError::Denied { .. }
-                    | RepositoryError::Missing { .. }
+                RepositoryError::Missing { .. } | RepositoryError::NotARepository { .. }
             ))
-        )
+        );
+        is_missing || self.is_out_of_reach()
+    }
+
+    /// Whether something came that is not taken, which somebody may have to look at: not a place out of reach, nor the name of
+    /// something that there is not.
+    pub fn is_refusal(&self) -> bool {
+        let is_unknown = matches!(self, Self::Publication(PublicationError::NoSuchVersion { .. }));
+        !is_unknown && !self.is_absence()
     }
 }
 

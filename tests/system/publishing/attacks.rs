@@ -246,6 +246,19 @@ fn a_changed_byte_in_the_hosts_own_folder_or_its_compiled_code() {
     let serving = world.serve();
     let text = serving.http().get("/metrics").body;
     assert!(text.contains("mainworker_modules_refused_total{code=\"content_changed\"}"), "{text}");
+    let known = serving.http().get("/v1/jobs/echo").json()["job"].clone();
+    assert_eq!(
+        (&known["error"]["code"], &known["version"]),
+        (&json!("content_changed"), &Value::Null),
+        "{known}"
+    );
+    let stats = serving.command(&["stats"]).finish().exits(0);
+    assert!(stats.stdout().contains("content_changed"), "{}", stats.stdout());
+    let jobs = serving.command(&["jobs"]).finish().exits(5).stderr();
+    assert!(
+        jobs.contains("`echo` cannot be used") && jobs.contains("mainworker deploy echo@0.1.0"),
+        "{jobs}"
+    );
     let asked = crate::host::envelope("echo", "api", json!({})).to_string();
     let refused = serving.command(&["queue", "-"]).stdin(asked).finish().exits(5).stderr();
     assert!(refused.contains("error[module_refused]"), "{refused}");

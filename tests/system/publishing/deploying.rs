@@ -2,7 +2,11 @@
 
 use super::World;
 use crate::host::CANARY;
+use crate::services::{Service, answer};
 use serde_json::json;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 #[test]
 fn a_deployed_module_runs_without_a_restart_and_after_one() {
@@ -12,7 +16,7 @@ fn a_deployed_module_runs_without_a_restart_and_after_one() {
     let none = serving.http().get("/v1/jobs");
     assert_eq!(none.json()["jobs"], json!([]));
     let deployed = serving.deploy("echo").finish().exits(0);
-    assert!(deployed.stdout().starts_with("deployed echo 0.1.0, sha256:"), "{}", deployed.stdout());
+    assert!(deployed.stdout().starts_with("deployed echo 0.1.0, revision sha256:"), "{}", deployed.stdout());
     assert_eq!(serving.echoes()["result"], json!({ "n": 7 }));
     let again = serving.deploy("echo").finish().exits(0);
     assert!(again.stdout().starts_with("echo 0.1.0 is current already"), "{}", again.stdout());
@@ -57,13 +61,24 @@ fn queued_tasks_keep_their_revision_and_a_rollback_brings_the_former_back() {
         assert_eq!(waited["revision"], revision["revision"], "{waited}");
     }
     let back = serving.command(&["rollback", "echo"]).finish().exits(0);
-    assert_eq!(back.stdout(), format!("echo is back at {}\n", older["revision"].as_str().unwrap()));
+    assert_eq!(back.stdout(), format!("echo is back at revision {}\n", older["revision"].as_str().unwrap()));
     assert_eq!(serving.echoes()["revision"], older["revision"]);
     let twice = serving.command(&["rollback", "echo"]).finish().exits(1).stderr();
     assert!(
         twice.contains("error[rolled_back_already]") && twice.contains("mainworker revisions echo"),
         "{twice}"
     );
+    let named = |name: &str| serving.command(&["rollback", "echo", name, "--json"]).finish();
+    let digits = newer["revision"].as_str().unwrap().strip_prefix("sha256:").unwrap();
+    for (name, to) in
+        [("0.2.0", &newer), ("0.1.0", &older), (&digits[..12], &newer), (digits, &newer), ("0.1.0", &older)]
+    {
+        assert_eq!(named(name).exits(0).json()["to"], to["revision"], "{name}");
+    }
+    let unknown = named("0.3.0").exits(1).stderr();
+    assert!(unknown.contains("error[unknown_revision]: `echo` has no revision 0.3.0 here"), "{unknown}");
+    let odd = named(&digits[..11]).exits(2).stderr();
+    assert!(odd.contains("error[deployment_invalid]") && odd.contains("12 lower-case digits"), "{odd}");
     let downgrade = serving.deploy("echo@0.2.0").finish().exits(0);
     assert!(downgrade.stdout().starts_with("deployed echo 0.2.0"), "{}", downgrade.stdout());
     let downgrade = serving.deploy("echo@0.1.0").finish().exits(5).stderr();
@@ -184,5 +199,58 @@ fn who_may_not_deploy_is_told_and_a_folders_host_takes_nothing() {
     let serving = world.host.serve(&World::settings(""));
     let refused = serving.deploy("echo").finish().exits(1).stderr();
     assert!(refused.contains("error[modules_of_folder]"), "{refused}");
+    drop(serving.stop());
+}
+
+/// Whoever has a registry that hosts take modules from may let them wait; not those who have to go back.
+#[test]
+fn a_registry_that_does_not_answer_holds_up_no_rollback() {
+    let world = World::new();
+    world.published("0.1.0").published("0.2.0");
+    let (arrived, arrives) = channel();
+    let (release, released) = channel::<()>();
+    let (arrived, released) = (Mutex::new(arrived), Mutex::new(released));
+    let registry = Service::start(move |_| {
+        arrived.lock().unwrap().send(()).unwrap();
+        // Until the other end is gone.
+        let _ = released.lock().unwrap().recv();
+        answer(404, "", "")
+    });
+    let place = format!("oci://{}/jobs", registry.authority());
+    let from = format!("from = [\"published\", \"{place}\"]");
+    let serving = world.host.serve_deployed(&World::settings("").replace("from = [\"published\"]", &from));
+    drop(serving.deploy("echo@0.1.0").finish().exits(0));
+    drop(serving.deploy("echo@0.2.0").finish().exits(0));
+    let begun = serving.http().post("/v1/deployments", &json!({ "job": "echo", "from": place }));
+    let id = begun.is(202).json()["deploymentId"].as_str().unwrap().to_owned();
+    arrives.recv_timeout(Duration::from_secs(100)).expect("the registry is asked");
+    drop(serving.command(&["rollback", "echo"]).finish().exits(0));
+    let under_way = serving.http().get(&format!("/v1/deployments/{id}")).json();
+    assert_eq!(under_way["state"], "pulling", "{under_way}");
+    assert_eq!(serving.echoes()["result"], json!({ "n": 7 }));
+    drop(release);
+    drop(serving.stop());
+}
+
+#[test]
+fn the_jobs_of_a_host_are_those_that_were_deployed() {
+    let world = World::new();
+    world.published("0.1.0");
+    let serving = world.serve();
+    drop(serving.deploy("echo").finish().exits(0));
+    let listed = serving.command(&["jobs", "--json"]).finish().exits(0).json();
+    assert_eq!((&listed[0]["name"], &listed[0]["version"]), (&json!("echo"), &json!("0.1.0")));
+    let shown = serving.command(&["jobs", "show", "echo"]).finish().exits(0).stdout().to_owned();
+    let revision = listed[0]["revision"].as_str().unwrap();
+    assert!(shown.starts_with("job            echo 0.1.0\n") && shown.contains(revision), "{shown}");
+    let typo = serving.command(&["jobs", "show", "eco"]).finish().exits(1).stderr();
+    assert!(typo.contains("error[unknown_job]") && typo.contains("did you mean `echo`?"), "{typo}");
+    let typo = serving.deploy("eco").finish().exits(5).stderr();
+    assert!(typo.contains("error[unknown_version]") && typo.contains("did you mean `echo`?"), "{typo}");
+    let metrics = serving.http().get("/metrics").body;
+    assert!(!metrics.contains("mainworker_modules_refused_total{"), "a typo is no attack: {metrics}");
+    let nowhere =
+        serving.command(&["deploy", "echo", "--from", "published/blobs"]).finish().exits(5).stderr();
+    assert!(nowhere.contains("error[not_a_repository]"), "{nowhere}");
     drop(serving.stop());
 }

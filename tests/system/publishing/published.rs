@@ -57,7 +57,7 @@ fn the_same_module_is_the_same_content_and_a_version_is_not_moved() {
     world.published("0.1.0");
     let files = world.host.files();
     let again = world.publish("echo").finish().exits(0);
-    assert!(again.stdout().starts_with("there already: echo 0.1.0, sha256:"), "{}", again.stdout());
+    assert!(again.stdout().starts_with("there already: echo 0.1.0, manifest sha256:"), "{}", again.stdout());
     world.echo("0.1.0", |manifest| manifest["job"]["summary"] = json!("Something else"));
     let moved = world.publish("echo").finish().exits(5).stderr();
     assert!(
@@ -101,7 +101,7 @@ fn what_a_version_may_do_more_has_to_be_allowed_by_name() {
     drop(mistyped.finish().exits(5));
     let allowed = ["--allow-widening", "source:night", "--allow-widening", "limit:memory=128MiB"];
     let allowed = allowed.iter().fold(world.publish("echo"), |publish, arg| publish.arg(arg));
-    assert!(allowed.finish().exits(0).stdout().starts_with("published echo 0.2.0, sha256:"));
+    assert!(allowed.finish().exits(0).stdout().starts_with("published echo 0.2.0, manifest sha256:"));
     world.echo("0.3.0", |_| ());
     let unneeded =
         world.publish("echo").arg("--allow-widening").arg("source:night").finish().exits(0).stderr();
@@ -195,7 +195,7 @@ fn a_version_is_left_as_it_is_whatever_the_commit_and_another_key_signs_it_too()
         publish.env("SOURCE_DATE_EPOCH", "1700000000").finish().exits(0).stdout().to_owned()
     };
     let left = elsewhere("ci.key", &next);
-    assert!(left.starts_with("there already: echo 0.1.0, sha256:"), "{left}");
+    assert!(left.starts_with("there already: echo 0.1.0, manifest sha256:"), "{left}");
     drop(world.host.mainworker(&["key", "generate", "next.key"]).finish().exits(0));
     assert_eq!(elsewhere("next.key", &next), left);
     assert_eq!(published(), before, "something was written");
@@ -209,4 +209,38 @@ fn a_version_is_left_as_it_is_whatever_the_commit_and_another_key_signs_it_too()
     let serving = world.host.serve_deployed(&trusts_next);
     drop(serving.deploy("echo").finish().exits(0));
     drop(serving.stop());
+}
+
+/// Whoever can write there could put a version that may do anything, beside which nothing is wider.
+#[test]
+fn a_version_is_compared_with_one_that_a_known_key_signed() {
+    let world = World::new();
+    world.published("0.1.0");
+    drop(world.host.mainworker(&["key", "generate", "strange.key"]).finish().exits(0));
+    let may_more = |manifest: &mut Value| manifest["schedulable-by"]["sources"] = json!(["api", "night"]);
+    world.host.write("mainworker.toml", "[trust.keys.ci]\nfile = \"ci.key.pub\"\njobs = [\"*\"]\n");
+    world.echo("0.2.0", may_more);
+    let strange = world.publish_with("echo", "strange.key").arg("--allow-widening").arg("source:night");
+    drop(strange.finish().exits(0));
+    fs::remove_file(world.host.path("mainworker.toml")).unwrap();
+    world.echo("0.3.0", may_more);
+    let refused = world.publish("echo").finish().exits(5).stderr();
+    assert!(refused.contains("warning: `echo` 0.2.0 is not compared with"), "{refused}");
+    assert!(refused.contains("error[widening_not_allowed]") && refused.contains("source:night"), "{refused}");
+
+    drop(world.host.mainworker(&["key", "generate", "next.key"]).finish().exits(0));
+    let unknown = world.publish_with("echo", "next.key").finish().exits(5).stderr();
+    assert!(unknown.contains("error[key_unknown]: comparing `echo` 0.3.0 with 0.2.0"), "{unknown}");
+}
+
+#[test]
+fn that_a_version_is_there_is_said_before_what_it_may_do_more() {
+    let world = World::new();
+    world.published("0.1.0").published("0.2.0");
+    world.echo("0.2.0", |manifest| manifest["schedulable-by"]["sources"] = json!(["api", "night"]));
+    let moved = world.publish("echo").finish().exits(5).stderr();
+    assert!(moved.contains("error[version_moved]") && !moved.contains("source:night"), "{moved}");
+    world.echo("0.3.0", |manifest| manifest["schedulable-by"]["sources"] = json!(["api", "night"]));
+    let refused = world.publish("echo").arg("--json").finish().exits(5).json();
+    assert_eq!(refused["refused"][0]["notAllowed"], json!(["source:night"]), "{refused}");
 }

@@ -97,10 +97,10 @@ impl Ended {
     }
 }
 
-/// The manifest that `published echo 0.1.0, sha256:…` names.
+/// The manifest that `published echo 0.1.0, manifest sha256:…` names.
 #[track_caller]
 fn published(printed: &str) -> String {
-    let line = printed.lines().find_map(|line| line.strip_prefix("published echo 0.1.0, "));
+    let line = printed.lines().find_map(|line| line.strip_prefix("published echo 0.1.0, manifest "));
     line.unwrap_or_else(|| panic!("it was not published: {printed}")).to_owned()
 }
 
@@ -125,7 +125,8 @@ fn a_job_goes_from_its_source_to_a_host_by_way_of_a_directory() {
 
     // The next commit has the same job.
     let next = COMMIT.replace('4', "5");
-    let said = [format!("there already: echo 0.1.0, {digest}"), format!("echo: the host has had {digest}")];
+    let said =
+        [format!("there already: echo 0.1.0, manifest {digest}"), format!("echo: the host has had {digest}")];
     recipe().with("COMMIT", &next).run().exits(0, &[&said[0], &said[1]]);
     drop(serving.stop());
 }
@@ -190,7 +191,7 @@ fn it_stops_before_it_publishes_if_anything_is_wrong() {
 
     // A key in a file, by its path from where the script was called; no host.
     let by_file = recipe().without("MAINWORKER_SIGNING_KEY").with("SIGNING_KEY_FILE", "ci.key").run();
-    by_file.exits(0, &["published echo 0.1.0, sha256:", "nothing is deployed"]);
+    by_file.exits(0, &["published echo 0.1.0, manifest sha256:", "nothing is deployed"]);
 }
 
 #[test]

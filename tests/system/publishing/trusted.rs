@@ -54,8 +54,12 @@ fn two_keys_are_good_at_once_while_one_takes_the_place_of_the_other() {
     world.published("0.1.0");
     drop(world.host.mainworker(&["key", "generate", "next.key"]).finish().exits(0));
     world.echo("0.2.0", |_| ());
-    drop(world.publish_with("echo", "next.key").finish().exits(0));
+    // What is signed by nobody who is known here cannot be compared with.
+    let alone = world.publish_with("echo", "next.key").finish().exits(5).stderr();
+    assert!(alone.contains("error[key_unknown]") && alone.contains("[trust.keys]"), "{alone}");
     let both = World::settings("[trust.keys.next]\nfile = \"next.key.pub\"\njobs = [\"*\"]");
+    world.host.settings(&both);
+    drop(world.publish_with("echo", "next.key").finish().exits(0));
     let serving = world.host.serve_deployed(&both);
     drop(serving.deploy("echo@0.1.0").finish().exits(0));
     drop(serving.deploy("echo@0.2.0").finish().exits(0));
@@ -63,6 +67,33 @@ fn two_keys_are_good_at_once_while_one_takes_the_place_of_the_other() {
     let keys: Vec<&Value> = revisions["revisions"].as_array().unwrap().iter().map(|it| &it["key"]).collect();
     assert_eq!(keys, [&json!("next"), &json!("ci")]);
     drop(serving.stop());
+}
+
+#[test]
+fn settings_that_name_what_cannot_be_had_or_meant() {
+    let world = World::new();
+    let checked = |settings: &str| {
+        world.host.settings(settings);
+        world.host.mainworker(&["settings", "check"]).finish()
+    };
+    let twice = World::settings("[trust.keys.again]\nfile = \"ci.key.pub\"\njobs = [\"*\"]");
+    let twice = checked(&twice).exits(2).stderr();
+    assert!(twice.contains("expected each key once"), "{twice}");
+    let nothing = checked(&World::settings("").replace("[\"*\"]", "[]")).exits(2).stderr();
+    assert!(nothing.contains("trust.keys.ci.jobs") && nothing.contains("at least one"), "{nothing}");
+    let nowhere = checked(&World::settings("")).exits(2).stderr();
+    assert!(nowhere.contains("a place of `[trust] from`"), "{nowhere}");
+    world.host.folder("published");
+    let registry = "[registries.\"registry.example\"]\nusername = \"hosts\"\npassword-file = \"away\"";
+    let away = checked(&World::settings(registry)).exits(2).stderr();
+    assert!(away.contains("reading its password") && away.contains("registry.example"), "{away}");
+    let over = checked(&World::settings("valid-until = 2020-01-01T00:00:00Z")).exits(0);
+    assert!(
+        over.stderr().contains("`[trust.keys.ci]` was valid until 2020-01-01T00:00:00.000Z"),
+        "{}",
+        over.stderr()
+    );
+    insta::assert_snapshot!(over.stdout(), @"`mainworker.toml`: can be used, 0 mounts, 1 trusted key, 1 place of modules");
 }
 
 /// What was deployed goes on running when its key's time is over, and not when the key, the module or the version is refused.

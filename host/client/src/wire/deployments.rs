@@ -35,6 +35,7 @@ pub struct DeploymentAccepted {
 /// Something in which a revision differs from the one before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
 pub struct DifferenceInfo {
     /// Its name, such as `http:POST:https://api.example.com/v1`.
     pub name: String,
@@ -142,7 +143,8 @@ pub struct RevisionList {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RollbackRequest {
-    /// To which revision; the one before the current, if it is null or left out.
+    /// To which revision: its version, or the digest of its module, of which twelve digits are enough; the one before the current,
+    /// if it is null or left out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub revision: Option<String>,
 }

@@ -4,16 +4,14 @@
 
 use super::{Facts, PublicationError};
 use crate::bundle;
-use crate::repository::{Content, Descriptor};
+use crate::repository::{Content, Descriptor, digest_of};
 use crate::statement::Predicate;
-use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::json;
 use mainworker_domain::limits::{
     BUNDLE_BYTES_MAX, MODULE_BYTES_MAX, OCI_CONFIG_BYTES_MAX, OCI_MANIFEST_BYTES_MAX,
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 
 /// An OCI manifest.
@@ -38,7 +36,7 @@ const TITLE: &str = "org.opencontainers.image.title";
 pub(crate) fn content(media_type: &str, bytes: Vec<u8>) -> Content {
     let descriptor = Descriptor {
         media_type: media_type.to_owned(),
-        digest: Digest::from_sha256(Sha256::digest(&bytes).into()),
+        digest: digest_of(&bytes),
         size: bytes.len() as u64,
         artifact_type: None,
         annotations: BTreeMap::new(),

@@ -5,8 +5,14 @@ use super::{PublicationError, referrers};
 use crate::place::{Wanted, WantedRevision, named_by, tag_of};
 use crate::repository::{Descriptor, Repository};
 use mainworker_domain::digest::Digest;
+use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::BUNDLES_MAX;
+use mainworker_domain::nearest::nearest_few;
 use semver::Version;
+use std::collections::BTreeSet;
+
+/// Names that are proposed for one that there is not.
+const NEAREST: usize = 3;
 
 /// What a repository gave for a job and a revision of it. Its digests are those that the manifest names; who made it is not
 /// known.
@@ -37,7 +43,7 @@ pub async fn find(
     let version = match &wanted.revision {
         WantedRevision::Manifest(digest) => return Ok((wanted.clone(), *digest)),
         WantedRevision::Version(version) => Some(version.clone()),
-        WantedRevision::Newest => versions(repository, wanted)
+        WantedRevision::Newest => versions(repository, job)
             .await?
             .into_iter()
             .max_by_key(|version| (version.pre.is_empty(), version.clone())),
@@ -51,22 +57,43 @@ pub async fn find(
             let revision = WantedRevision::Version(version);
             Ok((Wanted { job: job.clone(), revision }, digest))
         }
-        _ => Err(PublicationError::NoSuchVersion {
-            place: repository.name(),
-            wanted: wanted.to_string(),
-            versions: versions(repository, wanted).await?,
-        }),
+        _ => Err(no_such_version(repository, wanted).await?),
     }
 }
 
-/// The versions of a job, the lowest first.
-async fn versions(repository: &impl Repository, wanted: &Wanted) -> Result<Vec<Version>, PublicationError> {
+async fn no_such_version(
+    repository: &impl Repository,
+    wanted: &Wanted,
+) -> Result<PublicationError, PublicationError> {
     let tags = repository.tags().await?;
+    let versions = versions_in(&tags, &wanted.job);
+    let others: BTreeSet<JobName> = match versions.as_slice() {
+        [] => tags.iter().filter_map(|tag| named_by(tag)).map(|(job, _)| job).collect(),
+        _ => BTreeSet::new(),
+    };
+    let nearest = nearest_few(wanted.job.as_str(), others.iter().map(JobName::as_str), NEAREST);
+    Ok(PublicationError::NoSuchVersion {
+        place: repository.name(),
+        wanted: wanted.to_string(),
+        versions,
+        nearest: nearest.into_iter().map(str::to_owned).collect(),
+    })
+}
+
+/// The versions of a job that a repository has, the lowest first.
+///
+/// # Errors
+/// What the repository says.
+pub async fn versions(repository: &impl Repository, job: &JobName) -> Result<Vec<Version>, PublicationError> {
+    Ok(versions_in(&repository.tags().await?, job))
+}
+
+fn versions_in(tags: &[String], job: &JobName) -> Vec<Version> {
     let named = tags.iter().filter_map(|tag| named_by(tag));
     let mut versions: Vec<Version> =
-        named.filter(|(job, _)| *job == wanted.job).map(|(_, version)| version).collect();
+        named.filter(|(name, _)| name == job).map(|(_, version)| version).collect();
     versions.sort();
-    Ok(versions)
+    versions
 }
 
 /// Takes a revision of a job with all that is said to be about it. `progress` hears how many bytes of the module have come, and

@@ -5,11 +5,11 @@ use super::{Distrust, TrustPolicy, TrustedKey, imitates};
 use crate::bundle::Bundle;
 use crate::place::{Wanted, WantedRevision};
 use crate::publication::{ModuleParts, Pulled};
+use crate::repository::digest_of;
 use crate::statement::{Predicate, Provenance, Statement, TestResult, Verdict};
 use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 
 /// What every bundle is held against: digests of the bytes that came, not those that somebody names.
@@ -179,8 +179,4 @@ impl TrustPolicy {
         let by_fingerprint = self.keys.iter().find(|key| key.public_key.fingerprint().to_string() == hint);
         by_fingerprint.or_else(|| self.keys.iter().find(|key| key.id == hint))
     }
-}
-
-fn digest_of(bytes: &[u8]) -> Digest {
-    Digest::from_sha256(Sha256::digest(bytes).into())
 }

@@ -8,7 +8,6 @@ use mainworker_domain::catalog::{CONTRACT, Revision};
 use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use semver::Version;
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 
 /// A key that signed.
@@ -56,7 +55,8 @@ impl Verified {
     /// `module_mismatch` for the revision of another module; `job_mismatch`, `version_mismatch` or `claims_mismatch`.
     pub fn admit(self, revision: &Revision, capabilities: &[String]) -> Result<Release, Distrust> {
         let said = &self.provenance;
-        let module = Digest::from_sha256(Sha256::digest(&self.module).into());
+        // Verified: the bytes have this digest.
+        let module = said.subjects.module;
         if revision.digest() != module {
             return Err(Distrust::ModuleMismatch { found: revision.digest(), expected: module });
         }
@@ -117,7 +117,7 @@ fn check_capabilities(said: &[String], found: &[String]) -> Result<(), Distrust>
     })
 }
 
-/// What stays known of a release after it was deployed, and what [`super::TrustPolicy::still_trusts`] is asked with.
+/// What stays known of a release after it was deployed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReleaseFacts {
     /// The job.

@@ -188,11 +188,11 @@ async fn only_a_layout_of_the_known_version_is_opened() {
     }
     fs::remove_file(&path).unwrap();
     let error = Layout::open(layout.path()).await.unwrap_err();
-    assert!(matches!(error, RepositoryError::Missing { .. }), "{error}");
+    assert!(matches!(error, RepositoryError::NotARepository { .. }), "{error}");
     let error = Layout::open(&folder.path().join("nowhere")).await.unwrap_err();
     assert!(matches!(error, RepositoryError::Missing { .. }), "{error}");
     let error = Layout::create(folder.path()).await.unwrap_err();
-    assert!(matches!(error, RepositoryError::Malformed { .. }), "a folder with other things in it: {error}");
+    assert!(matches!(error, RepositoryError::NotARepository { .. }), "a folder with other things in it: {error}");
     let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(left.collect::<Vec<_>>(), ["published"], "nothing was put beside what is not ours");
 }

@@ -120,10 +120,11 @@ impl Rows {
     pub(super) fn revisions(&self, job: &JobName) -> JobRevisions {
         let its = self.newest_first().into_iter().filter(|kept| kept.row.revision.job == *job);
         let history = self.history.values().rev().filter(|(of, _)| of == job);
-        JobRevisions {
-            revisions: its.map(|kept| self.counted(kept)).collect(),
-            history: history.map(|(_, entry)| entry.clone()).collect(),
-        }
+        JobRevisions::of(
+            self.current(job),
+            its.map(|kept| self.counted(kept)).collect(),
+            history.map(|(_, entry)| entry.clone()).collect(),
+        )
     }
 
     fn newest_first(&self) -> Vec<&KeptRevision> {

@@ -233,10 +233,18 @@ pub(super) fn kept_revisions(session: &Session<'_>) -> Result<Vec<RevisionRow>, 
 pub(super) fn revisions(session: &Session<'_>, job: &JobName) -> Result<JobRevisions, Failure> {
     let number = session.first(sql::JOB_ID, params![job.as_str()], |row| Ok(row.get::<_, i64>(0)?))?;
     let Some(number) = number else { return Ok(JobRevisions::default()) };
-    Ok(JobRevisions {
-        revisions: session.all(sql::DEPLOYED_OF_JOB, params![number], revision_row)?,
-        history: session.all(sql::HISTORY, params![number], history_entry)?,
-    })
+    let current = session.first(sql::CURRENT_OF_JOB, params![number], |row| {
+        Ok(Current {
+            module: Digest::from_sha256(row.get(0)?),
+            former: row.get::<_, Option<[u8; 32]>>(1)?.map(Digest::from_sha256),
+            rolled_back: row.get(2)?,
+        })
+    })?;
+    Ok(JobRevisions::of(
+        current,
+        session.all(sql::DEPLOYED_OF_JOB, params![number], revision_row)?,
+        session.all(sql::HISTORY, params![number], history_entry)?,
+    ))
 }
 
 /// Reads the columns of the statements `DEPLOYED…`.

@@ -186,6 +186,9 @@ statements! {
 
     // Deployments.
     DEPLOYMENT = "SELECT revision, former, rolled_back FROM deployment WHERE job = ?1";
+    CURRENT_OF_JOB = "SELECT revision.sha256, former.sha256, deployment.rolled_back FROM deployment \
+                      CROSS JOIN revision ON revision.id = deployment.revision \
+                      LEFT JOIN revision AS former ON former.id = deployment.former WHERE deployment.job = ?1";
     PUT_DEPLOYMENT = "INSERT OR REPLACE INTO deployment (job, revision, former, rolled_back, since, actor) \
                       VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     REMOVE_DEPLOYMENT = "DELETE FROM deployment WHERE job = ?1";

@@ -156,12 +156,14 @@ pub struct RevisionRow {
 }
 
 /// What there is to know of a job's revisions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRevisions {
     /// All that are kept, the one that became current last first.
     pub revisions: Vec<RevisionRow>,
     /// What was done, the latest first; at most [`DEPLOYMENT_HISTORY_MAX`](mainworker_domain::limits::DEPLOYMENT_HISTORY_MAX).
     pub history: Vec<HistoryEntry>,
+    /// Where a [`Rollback`] leads that names no revision, or what it comes to.
+    pub rollback: Result<Digest, RolledBack>,
 }
 
 /// What was done with a job. Of revisions that are not kept any more, too.
@@ -242,6 +244,42 @@ pub(crate) struct Current {
     pub(crate) rolled_back: bool,
 }
 
+impl Default for JobRevisions {
+    fn default() -> Self {
+        let rollback = Err(RolledBack::NotDeployed);
+        Self { revisions: Vec::new(), history: Vec::new(), rollback }
+    }
+}
+
+impl JobRevisions {
+    /// Of a job with these revisions, one of which may be current.
+    pub(crate) fn of(
+        current: Option<Current>,
+        revisions: Vec<RevisionRow>,
+        history: Vec<HistoryEntry>,
+    ) -> Self {
+        let target = current.ok_or(RolledBack::NotDeployed).and_then(|current| current.target(None));
+        let rollback = target.and_then(|to| {
+            let is_kept = revisions.iter().any(|row| row.revision.module == to);
+            if is_kept { Ok(to) } else { Err(RolledBack::NoFormer) }
+        });
+        Self { revisions, history, rollback }
+    }
+}
+
+impl Current {
+    /// Where a rollback leads to this revision or, without one, by itself; or why nowhere.
+    fn target(&self, to: Option<Digest>) -> Result<Digest, RolledBack> {
+        match (to, self.former) {
+            (Some(to), _) if to == self.module => Err(RolledBack::Already),
+            (Some(to), _) => Ok(to),
+            (None, _) if self.rolled_back => Err(RolledBack::Already),
+            (None, Some(former)) => Ok(former),
+            (None, None) => Err(RolledBack::NoFormer),
+        }
+    }
+}
+
 impl RevisionRow {
     /// Whether it is the one that is current.
     pub fn is_current(&self) -> bool {
@@ -306,13 +344,7 @@ impl Deploy {
 impl Rollback {
     /// Where it leads, or why nowhere.
     pub(crate) fn target(&self, current: &Current) -> Result<Digest, RolledBack> {
-        match (self.to, current.former) {
-            (Some(to), _) if to == current.module => Err(RolledBack::Already),
-            (Some(to), _) => Ok(to),
-            (None, _) if current.rolled_back => Err(RolledBack::Already),
-            (None, Some(former)) => Ok(former),
-            (None, None) => Err(RolledBack::NoFormer),
-        }
+        current.target(self.to)
     }
 
     /// What it comes to if the revision that it leads to is not kept.

@@ -112,7 +112,9 @@ async fn a_revision_is_kept_as_it_was_deployed(store: &Harness<'_, impl Store>) 
         before: None,
         allowed_widenings,
     };
-    assert_eq!(store.revisions("echo").await, JobRevisions { revisions: vec![row], history: vec![entry] });
+    let rollback = Err(RolledBack::NoFormer);
+    let found = JobRevisions { revisions: vec![row], history: vec![entry], rollback };
+    assert_eq!(store.revisions("echo").await, found);
     let known = store.overview().await.jobs;
     assert_eq!(known.get(&job("echo")), Some(&JobOverview::default()), "a job that is known here");
 }

@@ -280,9 +280,19 @@ impl<'a, S: Store> Harness<'a, S> {
         self.store.deploy(deploy).await.unwrap()
     }
 
-    /// Rolls a job back, or does not.
+    /// Rolls a job back, or does not; without a revision it leads where the job's revisions say.
     pub(crate) async fn roll_back(&self, rollback: Rollback) -> RolledBack {
-        self.store.rollback(rollback).await.unwrap()
+        let by_itself = rollback.to.is_none();
+        let leads = self.revisions(rollback.job.as_str()).await.rollback;
+        let answer = self.store.rollback(rollback).await.unwrap();
+        if by_itself {
+            let led = match answer {
+                RolledBack::Now { to, .. } => Ok(to),
+                nowhere => Err(nowhere),
+            };
+            assert_eq!(led, leads);
+        }
+        answer
     }
 
     /// The revisions of a job and what was done with them.

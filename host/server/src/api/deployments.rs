@@ -6,7 +6,7 @@ use super::problem::ApiError;
 use super::tasks::check_for;
 use super::{Api, openapi, shortened};
 use crate::access::Caller;
-use crate::deployments::{DeployAsked, DeploymentRefused, WentBack};
+use crate::deployments::{DeployAsked, DeploymentRefused, RevisionName, WentBack};
 use axum::Json;
 use axum::extract::{Extension, Request, State};
 use http::StatusCode;
@@ -70,7 +70,7 @@ pub(super) async fn list_revisions(
     Named(name): Named,
 ) -> Result<Json<RevisionList>, ApiError> {
     let job = known(&api, &name)?;
-    let JobRevisions { revisions, history } = api.host.revisions(&job).await?;
+    let JobRevisions { revisions, history, .. } = api.host.revisions(&job).await?;
     let history = history.into_iter().map(|entry| DeploymentEntry {
         at: entry.at.to_string(),
         by: entry.by.to_string(),
@@ -101,11 +101,11 @@ pub(super) async fn roll_back(
     let fields = body::small(&body::read(&api, request, Kind::Small).await?.bytes, &["revision"])?;
     let job = known(&api, &name)?;
     check_for(&caller, Some(job.clone()))?;
-    let to = text(&fields, "revision")?.map(|text| digest("/revision", text)).transpose()?;
-    let WentBack { from, to, now } = api.host.roll_back(&job, to, &caller).await?;
+    let to = text(&fields, "revision")?.map(RevisionName::parse).transpose()?;
+    let WentBack { from, to, now } = api.host.roll_back(&job, to.as_ref(), &caller).await?;
     Ok(Json(RollbackAnswer {
         job: job.to_string(),
-        from: from.map(|from| from.to_string()),
+        from: Some(from.to_string()),
         to: to.to_string(),
         rollback: if now { "rolled-back" } else { "already" }.to_owned(),
     }))

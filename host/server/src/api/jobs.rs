@@ -4,6 +4,7 @@
 use super::named::Named;
 use super::problem::ApiError;
 use super::{Api, etag, openapi, shortened, shown};
+use crate::failure::Failure;
 use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
@@ -19,8 +20,8 @@ use tokio::task::spawn_blocking;
 
 /// What is known of the jobs: what their modules say, and what the store counts.
 pub(super) struct Known {
-    /// With a module that can be used, or one that cannot.
-    modules: BTreeMap<JobName, Option<Arc<Revision>>>,
+    /// With what their modules say, or why they cannot be used.
+    modules: BTreeMap<JobName, Result<Arc<Revision>, Failure>>,
     pub(super) overview: Overview,
 }
 
@@ -30,15 +31,11 @@ impl Known {
         let modules = Arc::clone(&api.host.modules);
         // It reads a folder, and modules that have changed.
         let modules = spawn_blocking(move || {
-            let revision = |name: &JobName| match modules.current(name) {
-                Ok(revision) => revision,
-                Err(failure) => {
-                    // It was told when it was found.
-                    tracing::debug!(job = %name, code = failure.code, problem = failure.message, "a module cannot be used");
-                    None
-                }
+            let of = |name: JobName| {
+                let revision = modules.current(&name).transpose()?;
+                Some((name, revision))
             };
-            modules.names().into_iter().map(|name| (name.clone(), revision(&name))).collect()
+            modules.names().into_iter().filter_map(of).collect()
         });
         let modules = modules.await.map_err(|_| ApiError::Host("reading the modules failed"))?;
         Ok(Self { modules, overview: api.host.store.overview().await? })
@@ -51,11 +48,11 @@ impl Known {
     }
 
     fn job(&self, name: &JobName) -> JobInfo {
-        shown::job(name, self.revision(name), self.overview.jobs.get(name))
+        shown::job(name, self.module(name), self.overview.jobs.get(name))
     }
 
-    fn revision(&self, name: &JobName) -> Option<&Revision> {
-        self.modules.get(name).and_then(Option::as_deref)
+    fn module(&self, name: &JobName) -> Option<Result<&Revision, &Failure>> {
+        self.modules.get(name).map(|module| module.as_ref().map(Arc::as_ref))
     }
 
     /// The job of this name.
@@ -104,7 +101,7 @@ pub(super) async fn show_job(
 ) -> Result<Response, ApiError> {
     let known = Known::look(&api).await?;
     let name = known.find(&name)?;
-    let description = known.revision(&name).map(Revision::description);
+    let description = known.module(&name).and_then(Result::ok).map(Revision::description);
     let job = Job {
         job: known.job(&name),
         manifest: description.map(|description| description.manifest.to_json()),

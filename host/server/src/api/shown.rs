@@ -1,5 +1,6 @@
 //! What the store knows, as it goes over the wire.
 
+use crate::failure::Failure;
 use mainworker_client::wire;
 use mainworker_domain::catalog::Revision;
 use mainworker_domain::event::LogLine;
@@ -112,12 +113,13 @@ pub(super) fn line(attempt: u32, line: LogLine) -> wire::LogEntry {
     }
 }
 
-/// A job: what its module says, if that can be used, and how many tasks it has.
+/// A job: what its module says, or why that cannot be used, if there is one; and how many tasks it has.
 pub(super) fn job(
     name: &JobName,
-    revision: Option<&Revision>,
+    module: Option<Result<&Revision, &Failure>>,
     overview: Option<&JobOverview>,
 ) -> wire::JobInfo {
+    let revision = module.and_then(Result::ok);
     let manifest = revision.map(Revision::manifest);
     let said = manifest.map(|manifest| &manifest.job);
     // A module that is there says it for its next task; one that is gone said it for its last.
@@ -135,8 +137,14 @@ pub(super) fn job(
         schedulable_by: manifest.map(|manifest| manifest.schedulable_by.clone()).unwrap_or_default(),
         paused: overview.is_some_and(|job| job.paused),
         max_concurrency,
+        error: module.and_then(Result::err).map(failure),
         tasks: by_state(|state| overview.map_or(0, |job| job.count(state))),
     }
+}
+
+fn failure(failure: &Failure) -> wire::ErrorInfo {
+    let Failure { code, message, hint, .. } = failure.clone();
+    wire::ErrorInfo { code, message, hint }
 }
 
 /// Tasks of all jobs by state.

@@ -1,9 +1,9 @@
 //! `mainworker deploy`: a running host takes a module and runs it from now on.
 
+use super::difference::warn_of_no_widening;
 use super::remote::{RemoteArgs, print_json};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
-use crate::hints;
 use crate::terminal::{self, TransferView};
 use clap::Args;
 use mainworker_client::Client;
@@ -125,8 +125,8 @@ fn summary(info: &DeploymentInfo) -> String {
     };
     let (version, revision) = (shown(&info.version), shown(&info.revision));
     match info.state.as_str() {
-        "already" => format!("{} {version} is current already, {revision}", info.job),
-        _ => format!("deployed {} {version}, {revision}", info.job),
+        "already" => format!("{} {version} is current already, revision {revision}", info.job),
+        _ => format!("deployed {} {version}, revision {revision}", info.job),
     }
 }
 
@@ -139,8 +139,7 @@ fn warn_of_names(args: &DeployArgs, info: &DeploymentInfo) {
     let is_widening = |name: &&String| info.widenings.iter().any(|widening| widening.name == **name);
     for name in args.allow_widening.iter().filter(|name| !is_widening(name)) {
         let nearest = nearest(name, info.widenings.iter().map(|widening| widening.name.as_str()));
-        let told = format!("`--allow-widening {name}` allows nothing: there is no such widening");
-        terminal::print_warning(&told, hints::of_no_widening(nearest).as_deref());
+        warn_of_no_widening(name, nearest);
     }
 }
 

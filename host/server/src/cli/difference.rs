@@ -30,12 +30,16 @@ impl AllowArgs {
     /// `widening_not_allowed` with each that is missing.
     pub(super) fn check(&self, job: &JobName, difference: &Difference) -> Result<(), Failure> {
         for wrong in difference.not_widenings(&self.allowed) {
-            let told = format!("`--allow-widening {}` allows nothing: there is no such widening", wrong.name);
-            let hint = hints::of_no_widening(wrong.nearest);
-            terminal::print_warning(&told, hint.as_deref());
+            warn_of_no_widening(wrong.name, wrong.nearest);
         }
         Ok(difference.check(job, &self.allowed)?)
     }
+}
+
+/// Tells of a name that allows nothing, which may be a mistyped one.
+pub(super) fn warn_of_no_widening(name: &str, nearest: Option<&str>) {
+    let told = format!("`--allow-widening {name}` allows nothing: there is no such widening");
+    terminal::print_warning(&told, hints::of_no_widening(nearest).as_deref());
 }
 
 /// What may be done now (`+`), what may be done no more (`-`), what else differs (`~`); empty if nothing does. Each has its name,

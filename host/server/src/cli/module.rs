@@ -35,4 +35,4 @@ pub(super) fn module(command: &ModuleCommand) -> Result<ExitCode, Failure> {
 
 pub(super) use check::{Tested, test};
 pub(super) use crates::name_taken;
-pub(super) use inspect::{describe, to_json};
+pub(super) use inspect::{describe, describe_job, to_json};

@@ -5,6 +5,7 @@
 //! as it is, whatever commit it was built from.
 
 mod built_from;
+mod former;
 mod there;
 
 use super::difference::{self, AllowArgs};
@@ -19,25 +20,23 @@ use crate::terminal::{self, TransferView};
 use crate::vouched::{NotVouched, capability_names};
 use built_from::BuiltFrom;
 use clap::Args;
-use mainworker_domain::capability::Difference;
-use mainworker_domain::catalog::{CONTRACT, ModuleDescription};
+use mainworker_domain::capability::{Difference, NotAllowed};
+use mainworker_domain::catalog::CONTRACT;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use mainworker_publishing::key::SigningKey;
 use mainworker_publishing::layout::Layout;
-use mainworker_publishing::place::{Place, RegistryHost, RepositoryName, Wanted, WantedRevision, named_by};
-use mainworker_publishing::publication::{
-    self, Facts, Publication, PublicationError, Published, Unsigned, pull,
-};
+use mainworker_publishing::place::{Place, RegistryHost, RepositoryName, Wanted, WantedRevision};
+use mainworker_publishing::publication::{self, Facts, Publication, PublicationError, Published, Unsigned};
 use mainworker_publishing::registry::{Credentials, Registry};
-use mainworker_publishing::repository::Repository;
+use mainworker_publishing::repository::{Repository, digest_of};
 use mainworker_publishing::statement::{SampleFile, SchemaDigests};
-use mainworker_sandbox::module_file::ModuleFile;
+use mainworker_publishing::trust::TrustPolicy;
 use secrecy::SecretString;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 use std::env;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use tokio::runtime::Builder;
 
@@ -53,7 +52,7 @@ const KEY_VARIABLE: &str = "MAINWORKER_SIGNING_KEY";
   mainworker publish edge-logs.wasm --to published --key ci.key --allow-widening http:POST:https://api.example.com
 
 What a module may do that the highest version below it may not has to be allowed, each with `--allow-widening`; that is signed with
-the rest. A first version lists all that it may do.
+the rest. A first version lists all that it may do. Versions count that this key signed, or one of `[trust.keys]` in the settings.
 
 Environment: MAINWORKER_SIGNING_KEY (with `--key env`), MAINWORKER_BUILDER, MAINWORKER_REGISTRY_USERNAME and
 MAINWORKER_REGISTRY_PASSWORD, SOURCE_DATE_EPOCH (otherwise the time of the commit).
@@ -81,7 +80,7 @@ pub struct PublishArgs {
     builder: Option<String>,
     #[command(flatten)]
     allow: AllowArgs,
-    /// Settings file, for `[registries]` [default: mainworker.toml, if it is here]
+    /// Settings file, for `[registries]` and `[trust.keys]` [default: mainworker.toml, if it is here]
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// Print one JSON object
@@ -97,6 +96,8 @@ pub(super) fn publish(args: &PublishArgs) -> Result<ExitCode, Failure> {
     let signing = signing_key(&args.key)?;
     let built = BuiltFrom::find(args.commit.as_deref(), args.builder.as_deref())?;
     let settings = Settings::load(args.settings.as_deref())?;
+    let known = former::known(signing.public_key(), &settings.trust.policy);
+    let publisher = Publisher { args, signing, built, known };
     let tested = test(&args.modules, args.samples.as_deref())?;
     let runtime = Builder::new_multi_thread()
         .enable_all()
@@ -106,12 +107,12 @@ pub(super) fn publish(args: &PublishArgs) -> Result<ExitCode, Failure> {
         match &args.to {
             Place::Directory(path) => {
                 let layout = Layout::create(path).await.map_err(PublicationError::from).map_err(failed)?;
-                publish_to(&layout, args, &built, &signing, tested).await
+                publisher.publish_to(&layout, tested).await
             }
             Place::Registry { host, repository } => {
                 let own = settings.registries.get(host).cloned().unwrap_or_default();
                 let registry = writing(host, repository, &own)?;
-                publish_to(&registry, args, &built, &signing, tested).await
+                publisher.publish_to(&registry, tested).await
             }
         }
     })?;
@@ -143,9 +144,20 @@ fn signing_key(from: &Path) -> Result<SigningKey, Failure> {
         })?;
         SecretString::from(pem)
     } else {
+        warn_of_readers(from);
         key::read(from)?
     };
     SigningKey::from_pem(&pem).map_err(|error| key::unusable(from, &error))
+}
+
+/// Whoever reads the key publishes.
+fn warn_of_readers(key: &Path) {
+    if let Ok(found) = fs::metadata(key)
+        && found.mode() & 0o077 != 0
+    {
+        let told = format!("others may read the signing key, its mode is {:04o}", found.mode() & 0o7777);
+        terminal::print_warning(&told, Some("`chmod 600` it; others may have read it already"));
+    }
 }
 
 /// What became of one module.
@@ -158,28 +170,84 @@ struct Done {
     is_first: bool,
 }
 
-async fn publish_to(
-    repository: &impl Repository,
-    args: &PublishArgs,
-    built: &BuiltFrom,
-    signing: &SigningKey,
-    tested: Vec<Tested>,
-) -> Result<Vec<Done>, Failure> {
-    let mut ready = Vec::new();
-    for tested in tested {
-        ready.push(prepare(repository, args, built, signing, tested).await?);
+/// A module that is signed and not yet pushed.
+struct Ready {
+    job: JobName,
+    version: String,
+    publication: Publication,
+    /// The manifest that it is there with.
+    there: Option<Digest>,
+    difference: Difference,
+    is_first: bool,
+}
+
+/// Who publishes.
+struct Publisher<'a> {
+    args: &'a PublishArgs,
+    signing: SigningKey,
+    built: BuiltFrom,
+    /// Whose versions are compared with.
+    known: TrustPolicy,
+}
+
+impl Publisher<'_> {
+    async fn publish_to(
+        &self,
+        repository: &impl Repository,
+        tested: Vec<Tested>,
+    ) -> Result<Vec<Done>, Failure> {
+        let mut ready = Vec::new();
+        for tested in tested {
+            ready.push(self.prepare(repository, tested).await?);
+        }
+        check_allowed(self.args, &ready)?;
+        let mut done = Vec::new();
+        for Ready { publication, there, difference, is_first, job, version } in ready {
+            let published = match there {
+                Some(manifest) => Published { manifest, tag: publication.tag().to_owned(), was_there: true },
+                None => push(repository, &job, &publication).await?,
+            };
+            let module = publication.module().descriptor.digest;
+            done.push(Done { job, version, module, published, difference, is_first });
+        }
+        Ok(done)
     }
-    check_allowed(args, &ready)?;
-    let mut done = Vec::new();
-    for Ready { publication, there, difference, is_first, job, version } in ready {
-        let published = match there {
-            Some(manifest) => Published { manifest, tag: publication.tag().to_owned(), was_there: true },
-            None => push(repository, &job, &publication).await?,
+
+    async fn prepare(
+        &self,
+        repository: &impl Repository,
+        Tested { module, samples, folder }: Tested,
+    ) -> Result<Ready, Failure> {
+        let description = module.revision().description();
+        let job = &description.manifest.job;
+        let former = former::former(repository, &self.known, &module).await?;
+        let difference = Difference::between(former.as_ref().map(|former| &former.description), description);
+        let approved = difference.widenings.iter().map(|widening| &widening.name);
+        let approved = approved.filter(|name| self.args.allow.allowed.contains(name)).cloned().collect();
+        let facts = Facts {
+            job: job.name.clone(),
+            version: job.version.clone(),
+            world: CONTRACT.to_owned(),
+            exports: module.exports().to_vec(),
+            imports: module.imports().to_vec(),
+            capabilities: capability_names(module.revision()),
+            schemas: SchemaDigests::of(description),
+            approved_widenings: approved,
+            previous: former.as_ref().map(|former| former.manifest),
+            source: self.built.source.clone(),
+            builder: self.built.builder.clone(),
+            created: self.built.created,
+            samples: sample_files(&folder, &samples)?,
+            passed: samples,
         };
-        let module = publication.module().descriptor.digest;
-        done.push(Done { job, version, module, published, difference, is_first });
+        let unsigned = Unsigned::new(module.bytes().to_vec(), facts).map_err(failed)?;
+        let publication = unsigned.sign(&self.signing).map_err(failed)?;
+        let wanted = Wanted { job: job.name.clone(), revision: WantedRevision::Version(job.version.clone()) };
+        let key = self.signing.public_key();
+        let there = there::left_as_it_is(repository, &publication, &wanted, key).await.map_err(failed)?;
+        let (job, version) = (job.name.clone(), job.version.to_string());
+        Ok(Ready { job, version, publication, there, difference, is_first: former.is_none() })
     }
-    Ok(done)
 }
 
 async fn push(
@@ -194,83 +262,6 @@ async fn push(
     pushed.map_err(failed)
 }
 
-/// A module that is signed and not yet pushed.
-struct Ready {
-    job: JobName,
-    version: String,
-    publication: Publication,
-    /// The manifest that it is there with.
-    there: Option<Digest>,
-    difference: Difference,
-    is_first: bool,
-}
-
-async fn prepare(
-    repository: &impl Repository,
-    args: &PublishArgs,
-    built: &BuiltFrom,
-    signing: &SigningKey,
-    Tested { module, samples, folder }: Tested,
-) -> Result<Ready, Failure> {
-    let description = module.revision().description();
-    let job = &description.manifest.job;
-    let former = former(repository, &module).await?;
-    let difference = Difference::between(former.as_ref().map(|former| &former.description), description);
-    let approved = difference.widenings.iter().map(|widening| &widening.name);
-    let approved = approved.filter(|name| args.allow.allowed.contains(name)).cloned().collect();
-    let facts = Facts {
-        job: job.name.clone(),
-        version: job.version.clone(),
-        world: CONTRACT.to_owned(),
-        exports: module.exports().to_vec(),
-        imports: module.imports().to_vec(),
-        capabilities: capability_names(module.revision()),
-        schemas: SchemaDigests::of(description),
-        approved_widenings: approved,
-        previous: former.as_ref().map(|former| former.manifest),
-        source: built.source.clone(),
-        builder: built.builder.clone(),
-        created: built.created,
-        samples: sample_files(&folder, &samples)?,
-        passed: samples,
-    };
-    let unsigned = Unsigned::new(module.bytes().to_vec(), facts).map_err(failed)?;
-    let publication = unsigned.sign(signing).map_err(failed)?;
-    let wanted = Wanted { job: job.name.clone(), revision: WantedRevision::Version(job.version.clone()) };
-    let there = there::left_as_it_is(repository, &publication, &wanted, signing.public_key()).await;
-    let (job, version) = (job.name.clone(), job.version.to_string());
-    Ok(Ready { job, version, publication, there, difference, is_first: former.is_none() })
-}
-
-/// A version that is published already.
-struct Former {
-    manifest: Digest,
-    description: ModuleDescription,
-}
-
-/// The version that a module is compared with: the highest below its own, or else the highest. It is only compared with, so
-/// nobody has to vouch for it: what a host runs is compared again with what it ran.
-async fn former(repository: &impl Repository, module: &ModuleFile) -> Result<Option<Former>, Failure> {
-    let job = &module.revision().manifest().job;
-    let tags = repository.tags().await.map_err(|error| failed(error.into()))?;
-    let versions = tags.iter().filter_map(|tag| named_by(tag)).filter(|(name, _)| *name == job.name);
-    let others = versions.map(|(_, version)| version).filter(|version| *version != job.version);
-    let others: Vec<semver::Version> = others.collect();
-    let below = others.iter().filter(|version| **version < job.version).max();
-    let Some(version) = below.or_else(|| others.iter().max()) else { return Ok(None) };
-    let wanted = Wanted { job: job.name.clone(), revision: WantedRevision::Version(version.clone()) };
-    let pulled = pull(repository, &wanted, &|_, _| ()).await.map_err(failed)?;
-    let manifest = Digest::from_sha256(Sha256::digest(&pulled.manifest).into());
-    let module =
-        ModuleFile::admit(pulled.module).map_err(|refusal| Failure::from(NotVouched::from(refusal)))?;
-    let found = &module.revision().manifest().job.name;
-    if *found != job.name {
-        let problem = format!("`{}` {version} in {} is the job `{found}`", job.name, repository.name());
-        return Err(Failure::usage("job_mismatch", problem, hints::of_changed_publication()));
-    }
-    Ok(Some(Former { manifest, description: module.revision().description().clone() }))
-}
-
 fn sample_files(folder: &Path, names: &[String]) -> Result<Vec<SampleFile>, Failure> {
     let file = |name: &String| {
         let path = folder.join(name);
@@ -278,7 +269,7 @@ fn sample_files(folder: &Path, names: &[String]) -> Result<Vec<SampleFile>, Fail
             let problem = format!("reading the sample `{}`: {error}", path.display());
             Failure::usage("samples_unreadable", problem, hints::of_unreadable_samples())
         })?;
-        Ok(SampleFile { name: name.clone(), digest: Digest::from_sha256(Sha256::digest(bytes).into()) })
+        Ok(SampleFile { name: name.clone(), digest: digest_of(&bytes) })
     };
     names.iter().map(file).collect()
 }
@@ -292,18 +283,25 @@ fn check_allowed(args: &PublishArgs, ready: &[Ready]) -> Result<(), Failure> {
                 let others = one.difference.not_widenings(&args.allow.allowed);
                 others.into_iter().find(|other| other.name == name).and_then(|other| other.nearest)
             });
-            let told = format!("`--allow-widening {name}` allows nothing: there is no such widening");
-            terminal::print_warning(&told, hints::of_no_widening(nearest).as_deref());
+            difference::warn_of_no_widening(name, nearest);
         }
     }
-    let refused = later().filter(|one| one.there.is_none()).filter_map(|one| {
-        let refused = one.difference.check(&one.job, &args.allow.allowed).err()?;
+    let refused = later().filter(|one| one.there.is_none());
+    let refused: Vec<(&Ready, NotAllowed)> = refused
+        .filter_map(|one| Some((one, one.difference.check(&one.job, &args.allow.allowed).err()?)))
+        .collect();
+    for (one, _) in &refused {
         show(&one.job, &one.difference, &args.allow.allowed);
-        Some(refused)
-    });
-    match refused.collect::<Vec<_>>().into_iter().next() {
+    }
+    if args.json && !refused.is_empty() {
+        let shown = |(one, not_allowed): &(&Ready, NotAllowed)| json!({ "job": one.job.as_str(), "version": one.version, "notAllowed": not_allowed.names });
+        let refused: Vec<_> = refused.iter().map(shown).collect();
+        let shown = json!({ "to": args.to.to_string(), "published": [], "refused": refused });
+        terminal::print_json(&shown.to_string())?;
+    }
+    match refused.into_iter().next() {
         None => Ok(()),
-        Some(refused) => Err(refused.into()),
+        Some((_, refused)) => Err(refused.into()),
     }
 }
 
@@ -332,7 +330,7 @@ fn print(args: &PublishArgs, done: &[Done]) -> Result<(), Failure> {
         return terminal::print_json(&json!({ "to": args.to.to_string(), "published": shown }).to_string());
     }
     for done in done {
-        let release = format!("{} {}, {}", done.job, done.version, done.published.manifest);
+        let release = format!("{} {}, manifest {}", done.job, done.version, done.published.manifest);
         if done.published.was_there {
             terminal::print(&format!("there already: {release}"))?;
             continue;

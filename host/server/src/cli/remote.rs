@@ -100,6 +100,23 @@ impl RemoteArgs {
         }
     }
 
+    /// Asks the host that was named; where none is, the one on the user's own data folder, if it runs. None if there is none.
+    ///
+    /// # Errors
+    /// As for [`RemoteArgs::ask`].
+    pub(super) fn ask_if_named<T>(
+        &self,
+        ask: impl AsyncFnOnce(&Client) -> Result<T, ClientError>,
+    ) -> Result<Option<T>, Failure> {
+        if self.host.is_some() || self.data.is_some() || variable("MAINWORKER_HOST").is_some() {
+            return self.ask(async |client| Ok(ask(client).await?)).map(Some);
+        }
+        match own_socket() {
+            Some(_) => self.ask_if_there(ask),
+            None => Ok(None),
+        }
+    }
+
     /// The data folder that was named.
     pub(super) fn data(&self) -> Option<&Path> {
         self.data.as_deref()
@@ -153,7 +170,8 @@ fn own_socket() -> Option<PathBuf> {
     fs::symlink_metadata(&path).is_ok_and(|found| found.file_type().is_socket()).then_some(path)
 }
 
-fn runtime() -> Result<Runtime, Failure> {
+/// What one command after the other is run on.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
     Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,12 +1,11 @@
 //! `mainworker revisions`, `rollback` and `undeploy`: which revisions of a job a host keeps, and which one runs.
 
-use super::remote::{RemoteArgs, print_json};
+use super::remote::{Align, Column, RemoteArgs, Row, TaskTable, print_json};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal;
 use clap::Args;
-use comfy_table::{Table, presets};
-use mainworker_client::wire::{RevisionInfo, RevisionList, RollbackRequest};
+use mainworker_client::wire::{DeploymentEntry, RevisionInfo, RevisionList, RollbackRequest};
 
 /// Lists the revisions of a job that a running host keeps, and who made which one current.
 #[derive(Args, Debug)]
@@ -22,14 +21,15 @@ pub struct RevisionsArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   mainworker rollback edge-logs
-  mainworker rollback edge-logs sha256:…
+  mainworker rollback edge-logs 1.4.0
+  mainworker rollback edge-logs 3b1f0c9a22d4
 
 Without a revision it is the one that was current before; `mainworker revisions JOB` lists them. It is verified again: what the
 settings do not trust any more does not come back.")]
 pub struct RollbackArgs {
     #[command(flatten)]
     of: OfJob,
-    /// The revision, as `mainworker revisions` shows it [default: the one before the current]
+    /// The revision: its version, or the digest of its module, of which twelve digits are enough [default: the one before the current]
     #[arg(value_name = "REVISION")]
     revision: Option<String>,
 }
@@ -61,47 +61,70 @@ pub(super) fn revisions(args: &RevisionsArgs) -> Result<ExitCode, Failure> {
     if args.of.json {
         print_json(&list)?;
     } else {
-        terminal::print(&table(&list.revisions))?;
-        terminal::print(&history(&list))?;
+        terminal::print(&shown(&list, terminal::stdout_columns()))?;
     }
     Ok(ExitCode::Completed)
 }
 
-fn table(revisions: &[RevisionInfo]) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(["REVISION", "VERSION", "STATE", "TASKS", "COMMIT", "KEY", "DEPLOYED", "BY"]);
-    for revision in revisions {
-        let shown = |text: &str| terminal::printable_line(text).into_owned();
-        table.add_row([
-            revision.revision.clone(),
-            shown(&revision.version),
-            if revision.current { "current" } else { "former" }.to_owned(),
-            revision.open_tasks.to_string(),
-            shown(&revision.commit.chars().take(12).collect::<String>()),
-            shown(&revision.key),
-            revision.last_deployed_at.clone(),
-            shown(&revision.deployed_by),
-        ]);
-    }
-    table.trim_fmt()
+const REVISIONS: &[Column] = &[
+    Column { name: "REVISION", align: Align::Left, cut_to: None, leave_out: 0 },
+    Column { name: "VERSION", align: Align::Left, cut_to: None, leave_out: 0 },
+    Column { name: "STATE", align: Align::Left, cut_to: None, leave_out: 0 },
+    Column { name: "TASKS", align: Align::Right, cut_to: None, leave_out: 0 },
+    Column { name: "COMMIT", align: Align::Left, cut_to: None, leave_out: 2 },
+    Column { name: "KEY", align: Align::Left, cut_to: Some(8), leave_out: 1 },
+    Column { name: "DEPLOYED", align: Align::Left, cut_to: None, leave_out: 0 },
+    Column { name: "BY", align: Align::Left, cut_to: Some(8), leave_out: 0 },
+];
+
+const HISTORY: &[Column] = &[
+    Column { name: "AT", align: Align::Left, cut_to: None, leave_out: 0 },
+    Column { name: "CHANGE", align: Align::Left, cut_to: None, leave_out: 0 },
+    Column { name: "REVISION", align: Align::Left, cut_to: None, leave_out: 0 },
+    Column { name: "BY", align: Align::Left, cut_to: Some(8), leave_out: 0 },
+    Column { name: "ALLOWED", align: Align::Left, cut_to: None, leave_out: 0 },
+];
+
+fn shown(list: &RevisionList, columns: Option<u16>) -> String {
+    let revisions: Vec<Row> = list.revisions.iter().map(revision).collect();
+    let history: Vec<Row> = list.history.iter().map(change).collect();
+    let mut lines = TaskTable::new(REVISIONS, columns).lines(&revisions);
+    lines.push(String::new());
+    lines.extend(TaskTable::new(HISTORY, columns).lines(&history));
+    lines.join("\n")
 }
 
-fn history(list: &RevisionList) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["AT", "CHANGE", "REVISION", "BY", "ALLOWED"]);
-    for entry in &list.history {
-        let digits = entry.revision.strip_prefix("sha256:").unwrap_or(&entry.revision);
-        table.add_row([
-            entry.at.clone(),
-            entry.change.clone(),
-            digits.chars().take(12).collect(),
-            terminal::printable_line(&entry.by).into_owned(),
-            terminal::printable_line(&entry.allowed_widenings.join(" ")).into_owned(),
-        ]);
-    }
-    format!("\n{}", table.trim_fmt())
+fn revision(revision: &RevisionInfo) -> Row {
+    row([
+        digits(&revision.revision),
+        revision.version.clone(),
+        if revision.current { "current" } else { "former" }.to_owned(),
+        revision.open_tasks.to_string(),
+        revision.commit.chars().take(12).collect(),
+        revision.key.clone(),
+        revision.last_deployed_at.clone(),
+        revision.deployed_by.clone(),
+    ])
+}
+
+fn change(entry: &DeploymentEntry) -> Row {
+    row([
+        entry.at.clone(),
+        entry.change.clone(),
+        digits(&entry.revision),
+        entry.by.clone(),
+        entry.allowed_widenings.join(" "),
+    ])
+}
+
+fn row<const CELLS: usize>(cells: [String; CELLS]) -> Row {
+    let cells = cells.iter().map(|cell| terminal::printable_line(cell).into_owned());
+    Row { cells: cells.collect(), state: None }
+}
+
+/// As many digits of a digest as name a revision.
+fn digits(revision: &str) -> String {
+    revision.strip_prefix("sha256:").unwrap_or(revision).chars().take(12).collect()
 }
 
 pub(super) fn rollback(args: &RollbackArgs) -> Result<ExitCode, Failure> {
@@ -110,9 +133,9 @@ pub(super) fn rollback(args: &RollbackArgs) -> Result<ExitCode, Failure> {
     if args.of.json {
         print_json(&answer)?;
     } else if answer.rollback == "already" {
-        terminal::print(&format!("{} is at {} already", answer.job, answer.to))?;
+        terminal::print(&format!("{} is at revision {} already", answer.job, answer.to))?;
     } else {
-        terminal::print(&format!("{} is back at {}", answer.job, answer.to))?;
+        terminal::print(&format!("{} is back at revision {}", answer.job, answer.to))?;
     }
     Ok(ExitCode::Completed)
 }
@@ -122,7 +145,7 @@ pub(super) fn undeploy(args: &UndeployArgs) -> Result<ExitCode, Failure> {
     if args.of.json {
         print_json(&answer)?;
     } else {
-        terminal::print(&format!("{} is not deployed any more; it was {}", answer.job, answer.was))?;
+        terminal::print(&format!("{} is not deployed any more; it was revision {}", answer.job, answer.was))?;
     }
     Ok(ExitCode::Completed)
 }

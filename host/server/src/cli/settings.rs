@@ -1,5 +1,6 @@
 //! `mainworker settings`: whether the settings can be used, and what they say.
 
+use super::remote::now;
 use crate::access::Access;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -56,16 +57,29 @@ fn check(settings: &Settings) -> Result<ExitCode, Failure> {
     if let Some(closed) = settings.closed() {
         terminal::note(closed);
     }
+    let now = now();
+    for key in settings.trust.policy.keys.iter().filter(|key| key.valid_until <= now) {
+        let (id, until) = (&key.id, key.valid_until);
+        let told =
+            format!("`[trust.keys.{id}]` was valid until {until}: nothing is deployed with it any more");
+        terminal::print_warning(&told, None);
+    }
     let file = match &settings.file {
         Some(file) => format!("`{}`", file.display()),
         None => "no settings file; everything is at its default".to_owned(),
     };
-    terminal::print(&format!("{file}: can be used, {}", mounts(settings.offer.mounts.len())))?;
+    let (keys, places) = (settings.trust.policy.keys.len(), settings.trust.from.len());
+    let mut named = vec![counted(settings.offer.mounts.len(), "mount", "mounts")];
+    if keys + places > 0 {
+        named.push(counted(keys, "trusted key", "trusted keys"));
+        named.push(counted(places, "place of modules", "places of modules"));
+    }
+    terminal::print(&format!("{file}: can be used, {}", named.join(", ")))?;
     Ok(ExitCode::Completed)
 }
 
-fn mounts(count: usize) -> String {
-    if count == 1 { "1 mount".to_owned() } else { format!("{count} mounts") }
+fn counted(count: usize, one: &str, several: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {several}") }
 }
 
 /// The settings in force. Of configuration values and tokens only that they are there.

@@ -93,8 +93,12 @@ fn shown(stats: &Stats, now: Timestamp, columns: Option<u16>) -> String {
         .map(|job| {
             let counts =
                 State::ALL.map(|state| job.tasks.get(state.as_str()).copied().unwrap_or(0).to_string());
-            let paused = if job.paused { "paused" } else { "" };
-            row([vec![job.name.clone()], counts.to_vec(), vec![paused.to_owned()]].concat())
+            let standing = match (&job.error, job.paused) {
+                (Some(error), _) => error.code.clone(),
+                (None, true) => "paused".to_owned(),
+                (None, false) => String::new(),
+            };
+            row([vec![job.name.clone()], counts.to_vec(), vec![standing]].concat())
         })
         .collect();
     for (columns_of, rows) in [(RUNNING, running), (JOBS, jobs)] {

@@ -1,6 +1,6 @@
 //! `mainworker token`: who may ask a host for something.
 
-use super::remote::{Moment, RemoteArgs, ahead, now, now_for, print_json};
+use super::remote::{Moment, RemoteArgs, ahead, now, now_for, print_json, runtime};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hints;
@@ -17,7 +17,6 @@ use mainworker_domain::audit::Actor;
 use mainworker_domain::job_name::JobName;
 use secrecy::ExposeSecret;
 use std::path::Path;
-use tokio::runtime::Builder;
 
 /// Make, list and revoke tokens.
 #[derive(Debug, Subcommand)]
@@ -140,11 +139,7 @@ fn in_folder(args: &CreateArgs, data: &Path) -> Result<TokenCreated, Failure> {
         roles: args.roles.iter().filter_map(|word| Role::parse(word)).collect(),
         expires_at: args.expires.map(|moment| moment.after(now())),
     };
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::host(format!("starting threads: {error}")))?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let store = Running::open_store_alone(data, now())?;
         let made = tokens::create(&store, asked, Actor::Operator, now()).await?;
         Ok(TokenCreated { id: made.id.to_string(), token: made.token.expose_secret().to_owned() })

@@ -7,15 +7,17 @@ use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use mainworker_queue::store::Store;
 use mainworker_queue::verbs::deployments::{
-    Change, JobRevisions, Rollback, RolledBack, Undeploy, Undeployed,
+    JobRevisions, RevisionRow, Rollback, RolledBack, Undeploy, Undeployed,
 };
+use semver::Version;
+use std::fmt;
 use std::sync::Arc;
 
 /// What a rollback did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WentBack {
     /// What was current.
-    pub from: Option<Digest>,
+    pub from: Digest,
     /// What is.
     pub to: Digest,
     /// Whether that is new.
@@ -31,21 +33,15 @@ impl Host {
     pub async fn roll_back(
         &self,
         job: &JobName,
-        to: Option<Digest>,
+        to: Option<&RevisionName>,
         by: &Caller,
     ) -> Result<WentBack, DeploymentRefused> {
         let modules = self.modules.as_deployed().ok_or(DeploymentRefused::OfFolder)?;
         let _turn = self.deployments.turn.lock().await;
+        let found = self.store.revisions(job.clone()).await?;
         let to = match to {
-            Some(to) => to,
-            None => match former(&self.store.revisions(job.clone()).await?) {
-                Former::Revision(to) => to,
-                Former::IsCurrent(current) => {
-                    return Err(DeploymentRefused::RolledBackAlready { job: job.clone(), current });
-                }
-                Former::None => return Err(DeploymentRefused::NoFormer { job: job.clone() }),
-                Former::NotDeployed => return Err(self.not_deployed(job.as_str())),
-            },
+            Some(name) => name.among(job, &found.revisions)?,
+            None => found.rollback.map_err(|why| self.not_rolled_back(job, why, &found))?,
         };
         if !modules.knows(job, to) {
             return Err(DeploymentRefused::UnknownRevision { job: job.clone(), revision: to.to_string() });
@@ -57,14 +53,31 @@ impl Host {
             RolledBack::Now { from, to } => {
                 modules.set_current(job, Some(Arc::clone(&revision)));
                 self.tell_deployment(job, "rolled-back", Some(to));
-                Ok(WentBack { from: Some(from), to, now: true })
+                Ok(WentBack { from, to, now: true })
             }
-            RolledBack::Already => Ok(WentBack { from: Some(to), to, now: false }),
-            RolledBack::NoFormer => Err(DeploymentRefused::NoFormer { job: job.clone() }),
+            RolledBack::Already => Ok(WentBack { from: to, to, now: false }),
             RolledBack::UnknownRevision => {
                 Err(DeploymentRefused::UnknownRevision { job: job.clone(), revision: to.to_string() })
             }
-            RolledBack::NotDeployed => Err(self.not_deployed(job.as_str())),
+            why @ (RolledBack::NoFormer | RolledBack::NotDeployed) => {
+                Err(self.not_rolled_back(job, why, &found))
+            }
+        }
+    }
+
+    /// Why a rollback leads nowhere.
+    fn not_rolled_back(&self, job: &JobName, why: RolledBack, found: &JobRevisions) -> DeploymentRefused {
+        let current = found.revisions.iter().find(|row| row.is_current());
+        match (why, current) {
+            // By itself it would lead back to what was just fled from.
+            (RolledBack::Already, Some(current)) => {
+                DeploymentRefused::RolledBackAlready { job: job.clone(), current: current.revision.module }
+            }
+            (RolledBack::NotDeployed, _) if !found.history.is_empty() => {
+                DeploymentRefused::Undeployed { job: job.clone() }
+            }
+            (RolledBack::NotDeployed, _) => self.not_deployed(job.as_str()),
+            _ => DeploymentRefused::NoFormer { job: job.clone() },
         }
     }
 
@@ -102,25 +115,79 @@ impl Host {
     }
 }
 
-/// Where a rollback leads that names no revision.
-enum Former {
-    Revision(Digest),
-    /// The current one is so by a rollback: a second one would lead back to what was just fled from.
-    IsCurrent(Digest),
-    None,
-    NotDeployed,
+/// A revision of a job as people name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RevisionName {
+    /// By its module.
+    Module(Digest),
+    /// By the digits with which the digest of its module begins.
+    Digits(String),
+    /// By its version.
+    Version(Version),
 }
 
-fn former(revisions: &JobRevisions) -> Former {
-    let Some(latest) = revisions.history.first() else { return Former::NotDeployed };
-    match latest.change {
-        Change::Undeployed => Former::NotDeployed,
-        Change::RolledBack => Former::IsCurrent(latest.module),
-        // What was only signed anew became current before.
-        Change::Deployed => {
-            let mut befores = revisions.history.iter().take_while(|entry| entry.module == latest.module);
-            let before = befores.find_map(|entry| entry.before.filter(|before| *before != latest.module));
-            before.map_or(Former::None, Former::Revision)
+/// Digits of a digest that are enough to name a revision: as many as are shown of one.
+const DIGITS_MIN: usize = 12;
+
+impl RevisionName {
+    /// The revision that a text names.
+    ///
+    /// # Errors
+    /// A text that is neither digest nor version.
+    pub fn parse(text: &str) -> Result<Self, DeploymentRefused> {
+        if let Some(module) = Digest::parse(text) {
+            return Ok(Self::Module(module));
+        }
+        let digits = text.strip_prefix("sha256:").unwrap_or(text);
+        let is_digit = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        if (DIGITS_MIN..=64).contains(&digits.len()) && digits.bytes().all(is_digit) {
+            return Ok(Self::Digits(digits.to_owned()));
+        }
+        Version::parse(text).map(Self::Version).map_err(|_| DeploymentRefused::Invalid {
+            pointer: "/revision",
+            what: "revision",
+            found: text.chars().take(80).collect(),
+            expected: format!("expected a version, or at least {DIGITS_MIN} lower-case digits of a digest"),
+        })
+    }
+
+    fn is_of(&self, row: &RevisionRow) -> bool {
+        match self {
+            Self::Module(module) => row.revision.module == *module,
+            Self::Digits(digits) => row.revision.module.hex().starts_with(digits),
+            Self::Version(version) => row.revision.version == version.to_string(),
+        }
+    }
+
+    /// The one revision of this name.
+    fn among(&self, job: &JobName, rows: &[RevisionRow]) -> Result<Digest, DeploymentRefused> {
+        let named: Vec<Digest> =
+            rows.iter().filter(|row| self.is_of(row)).map(|row| row.revision.module).collect();
+        match named.as_slice() {
+            [] => {
+                let revision = self.to_string();
+                Err(DeploymentRefused::UnknownRevision { job: job.clone(), revision })
+            }
+            [one] => Ok(*one),
+            several => {
+                let several: Vec<String> = several.iter().map(Digest::to_string).collect();
+                Err(DeploymentRefused::Invalid {
+                    pointer: "/revision",
+                    what: "single revision",
+                    found: self.to_string(),
+                    expected: format!("`{job}` has {}, expected one of them", several.join(" and ")),
+                })
+            }
+        }
+    }
+}
+
+impl fmt::Display for RevisionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Module(module) => module.fmt(f),
+            Self::Digits(digits) => f.write_str(digits),
+            Self::Version(version) => version.fmt(f),
         }
     }
 }

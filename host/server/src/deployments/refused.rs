@@ -99,6 +99,12 @@ pub enum DeploymentRefused {
         /// Names like it.
         nearest: Vec<String>,
     },
+    /// The job was taken away.
+    #[error("`{job}` was taken away, and none of its revisions is current")]
+    Undeployed {
+        /// The job.
+        job: JobName,
+    },
     /// A revision that is not kept.
     #[error("`{job}` has no revision {revision} here")]
     UnknownRevision {
@@ -153,7 +159,7 @@ impl DeploymentRefused {
             Self::NotReady(failure) => &failure.code,
             Self::NotKept(_) => "module_not_kept",
             Self::Stale { .. } => "deployment_changed",
-            Self::NotDeployed { .. } => "unknown_job",
+            Self::NotDeployed { .. } | Self::Undeployed { .. } => "unknown_job",
             Self::UnknownRevision { .. } => "unknown_revision",
             Self::RolledBackAlready { .. } => "rolled_back_already",
             Self::NoFormer { .. } => "no_former_revision",

@@ -7,10 +7,7 @@ use mainworker_publishing::layout::Layout;
 use mainworker_publishing::place::{Place, RegistryHost, RepositoryName, Wanted};
 use mainworker_publishing::publication::PublicationError;
 use mainworker_publishing::registry::{Credentials, Registry, RegistryOptions};
-use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 /// The places, and the registries.
 #[derive(Debug)]
@@ -78,20 +75,12 @@ pub fn registry(
     settings: &RegistrySettings,
     credentials: Option<Credentials>,
 ) -> Result<Registry, String> {
-    let read = |what: &str, path: &Path| {
-        fs::read_to_string(path).map_err(|error| format!("reading its {what}, `{}`: {error}", path.display()))
-    };
     let mut options = RegistryOptions::new(host.clone(), repository.clone());
-    if credentials.is_some() {
-        options.credentials = credentials;
-    } else if let (Some(username), Some(path)) = (&settings.username, &settings.password_file) {
-        let text = SecretString::from(read("password", path)?);
-        let password = SecretString::from(text.expose_secret().trim_end_matches(['\r', '\n']));
-        options.credentials = Some(Credentials { username: username.clone(), password });
-    }
-    if let Some(path) = &settings.ca_file {
-        options.ca_pem = Some(read("certificate authorities", path)?);
-    }
+    options.credentials = match credentials {
+        Some(credentials) => Some(credentials),
+        None => settings.credentials()?,
+    };
+    options.ca_pem = settings.authorities()?;
     options.plain_http |= settings.plain_http;
     Registry::new(&options).map_err(|error| error.to_string())
 }

@@ -7,6 +7,7 @@ use mainworker_publishing::place::RegistryHost;
 use mainworker_publishing::publication::PublicationError;
 use mainworker_publishing::repository::RepositoryError;
 use mainworker_publishing::trust::Distrust;
+use semver::Version;
 
 /// For a host that has nothing to run.
 pub fn of_nothing_deployed() -> String {
@@ -18,6 +19,11 @@ pub fn of_revision_away(job: &JobName) -> String {
     format!(
         "`mainworker deploy {job}@sha256:… --from PLACE` brings it back; with `[run] revision = \"newest\"` in job.toml tasks take whichever is current"
     )
+}
+
+/// For a revision that is not any more what was kept of it.
+pub fn of_damaged_revision(job: &JobName, version: &Version) -> String {
+    format!("`mainworker deploy {job}@{version} --from PLACE` mends it")
 }
 
 /// For a module that nobody vouches for.
@@ -32,12 +38,18 @@ pub fn of_not_vouched(error: &NotVouched) -> Option<String> {
 
 const REPUBLISH: &str = "somebody changed what was published: look who can write there, and publish the job anew under the next version";
 
+const BY_MANIFEST: &str =
+    "a digest is that of an OCI manifest, as `mainworker publish` prints it, not of a module";
+
 /// For what a repository does not give or take.
 pub(super) fn of_publication(error: &PublicationError) -> Option<String> {
     Some(match error {
         PublicationError::Repository(error) => return of_repository(error),
-        PublicationError::NoSuchVersion { versions, .. } if versions.is_empty() => {
-            "`mainworker publish MODULE --to PLACE` publishes it".to_owned()
+        PublicationError::NoSuchVersion { versions, nearest, .. } if versions.is_empty() => {
+            match nearest.as_slice() {
+                [] => "`mainworker publish MODULE --to PLACE` publishes it".to_owned(),
+                nearest => format!("did you mean `{}`?", nearest.join("` or `")),
+            }
         }
         PublicationError::NoSuchVersion { versions, .. } => {
             let versions: Vec<String> =
@@ -71,10 +83,14 @@ pub(super) fn of_repository(error: &RepositoryError) -> Option<String> {
         RepositoryError::TagMoved { .. } => {
             "a version is not moved: raise `version` in job.toml and publish that".to_owned()
         }
-        RepositoryError::Missing { .. }
-        | RepositoryError::OtherContent { .. }
-        | RepositoryError::TooLarge { .. }
-        | RepositoryError::Malformed { .. } => REPUBLISH.to_owned(),
+        RepositoryError::NotARepository { .. } => {
+            "name a folder that `mainworker publish` wrote, or, to publish into it, an empty one".to_owned()
+        }
+        RepositoryError::Missing { .. } => {
+            format!("look whether it is the right place; {BY_MANIFEST}")
+        }
+        RepositoryError::Malformed { .. } => format!("{BY_MANIFEST}; otherwise {REPUBLISH}"),
+        RepositoryError::OtherContent { .. } | RepositoryError::TooLarge { .. } => REPUBLISH.to_owned(),
     })
 }
 
@@ -150,7 +166,12 @@ pub fn of_deployment(refused: &DeploymentRefused) -> Option<String> {
             )
         }
         DeploymentRefused::NotReady(failure) => return failure.hint.clone(),
-        DeploymentRefused::NotKept(_) => "make room where the host's data folder is".to_owned(),
+        DeploymentRefused::NotKept(PublicationError::Repository(RepositoryError::Unavailable { .. })) => {
+            "make room where the host's data folder is".to_owned()
+        }
+        DeploymentRefused::NotKept(_) => {
+            "the host's own folder of modules is damaged: move `modules/index.json` in its data folder away, start it again, and deploy each job again".to_owned()
+        }
         DeploymentRefused::Stale { job, .. } => {
             format!("look what it is, and deploy again: `mainworker revisions {job}`")
         }
@@ -158,6 +179,11 @@ pub fn of_deployment(refused: &DeploymentRefused) -> Option<String> {
             [] => "`mainworker deploy NAME --from PLACE` deploys one".to_owned(),
             nearest => format!("did you mean `{}`?", nearest.join("` or `")),
         },
+        DeploymentRefused::Undeployed { job } => {
+            format!(
+                "`mainworker deploy {job} --from PLACE` brings it back; `mainworker revisions {job}` shows what was deployed"
+            )
+        }
         DeploymentRefused::RolledBackAlready { job, .. } => {
             format!("name it: `mainworker rollback {job} sha256:…`; `mainworker revisions {job}` lists them")
         }
@@ -188,11 +214,6 @@ pub fn of_registry(host: &RegistryHost) -> String {
     )
 }
 
-/// For a publication that is not what its name says.
-pub fn of_changed_publication() -> String {
-    REPUBLISH.to_owned()
-}
-
 /// For a builder that nobody names.
 pub fn of_unknown_builder() -> String {
     "such as `--builder https://ci.example/jobs`, or the variable MAINWORKER_BUILDER".to_owned()
@@ -205,5 +226,5 @@ pub fn of_unknown_commit() -> String {
 
 /// For a commit without a time.
 pub fn of_unknown_commit_time() -> String {
-    "`SOURCE_DATE_EPOCH=$(git show -s --format=%ct COMMIT)` says it".to_owned()
+    "`export SOURCE_DATE_EPOCH=$(git show -s --format=%ct COMMIT)` says it".to_owned()
 }

@@ -231,11 +231,13 @@ async fn deployed(
     for row in &rows {
         modules.know(Pinned::from(row));
     }
+    // What a deployment left that did not come to its end.
+    modules.clear().await;
     for row in last_of_each(rows) {
         let modules = Arc::clone(&modules);
         let load = move || match row.is_current() {
-            true => modules.load(&row.revision.job, row.revision.module),
-            false => modules.load_former(&row.revision.job, row.revision.module),
+            true => modules.load(&Pinned::from(&row)),
+            false => modules.load_former(&Pinned::from(&row)),
         };
         task::spawn_blocking(load).await.map_err(Failure::host)?;
     }

@@ -57,13 +57,6 @@ impl From<&RevisionRow> for Pinned {
     }
 }
 
-impl Pins {
-    fn version_of(&self, job: &JobName, module: Digest) -> Version {
-        let pinned = self.known.get(&(job.clone(), module));
-        pinned.map_or(Version::new(0, 0, 0), |pinned| pinned.version.clone())
-    }
-}
-
 /// What is current for a job.
 #[derive(Clone, Debug)]
 pub struct Current {
@@ -124,20 +117,27 @@ impl DeployedModules {
         self.read().known.contains_key(&(job.clone(), module))
     }
 
-    /// The manifests of all revisions that are known.
-    pub fn manifests(&self) -> BTreeSet<Digest> {
-        self.read().known.values().map(|pinned| pinned.oci_manifest).collect()
+    /// Removes from the folder what no revision that is known needs. Nobody may be putting something in meanwhile.
+    pub async fn clear(&self) {
+        let manifests = self.read().known.values().map(|pinned| pinned.oci_manifest).collect();
+        if let Err(error) = self.layout.retain(manifests).await {
+            tracing::warn!(%error, "clearing the folder of modules");
+        }
     }
 
     /// Makes a revision that is known the one that runs for its job; reads its module.
-    pub fn load(&self, job: &JobName, module: Digest) {
-        let revision = self.module(job, module).map(|file| Arc::clone(file.revision()));
-        if let Err(failure) = &revision {
+    pub fn load(&self, pinned: &Pinned) {
+        let current = self.read_as_current(pinned);
+        if let Err(failure) = &current.revision {
+            let job = &pinned.job;
             tracing::error!(%job, code = failure.code, problem = failure.message, "a deployed module cannot be used");
         }
-        let mut pins = self.write();
-        let version = pins.version_of(job, module);
-        pins.current.insert(job.clone(), Current { module, version, revision });
+        self.write().current.insert(pinned.job.clone(), current);
+    }
+
+    fn read_as_current(&self, pinned: &Pinned) -> Current {
+        let revision = self.vouched(pinned).map(|vouched| Arc::clone(vouched.module.revision()));
+        Current { module: pinned.module, version: pinned.version.clone(), revision }
     }
 
     /// Lets this revision run for its job from now on, or none.
@@ -158,11 +158,9 @@ impl DeployedModules {
     }
 
     /// Takes note of what ran last for a job that was taken away: what comes next is compared with it.
-    pub fn load_former(&self, job: &JobName, module: Digest) {
-        let revision = self.module(job, module).map(|file| Arc::clone(file.revision()));
-        let mut pins = self.write();
-        let version = pins.version_of(job, module);
-        pins.former.insert(job.clone(), Current { module, version, revision });
+    pub fn load_former(&self, pinned: &Pinned) {
+        let former = self.read_as_current(pinned);
+        self.write().former.insert(pinned.job.clone(), former);
     }
 
     /// What the next revision of the job is compared with: what is current, or what was until the job was taken away.
@@ -224,7 +222,15 @@ impl DeployedModules {
                 code: error.code().to_owned(),
                 message: error.to_string(),
             });
-            Failure::from(error)
+            let is_damaged = matches!(
+                error,
+                NotVouched::Publication(_) | NotVouched::Module(_) | NotVouched::OtherModule { .. }
+            );
+            let mut failure = Failure::from(error);
+            if is_damaged {
+                failure.hint = Some(hints::of_damaged_revision(&pinned.job, &pinned.version));
+            }
+            failure
         })
     }
 

@@ -7,11 +7,13 @@ use mainworker_domain::nearest::nearest;
 use mainworker_domain::table::{Table, TableError, TableProblem, dates_as_texts};
 use mainworker_publishing::key::PublicKey;
 use mainworker_publishing::place::{Place, RegistryHost};
+use mainworker_publishing::registry::Credentials;
 use mainworker_publishing::statement::Predicate;
 use mainworker_publishing::trust::{JobPattern, TrustPolicy, TrustedKey};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -40,6 +42,31 @@ pub struct RegistrySettings {
     pub plain_http: bool,
     /// The only certificate authorities that may vouch for it, if not those of the system.
     pub ca_file: Option<PathBuf>,
+}
+
+impl RegistrySettings {
+    /// As whom it is asked; none for nobody.
+    ///
+    /// # Errors
+    /// A password that cannot be read.
+    pub fn credentials(&self) -> Result<Option<Credentials>, String> {
+        let (Some(username), Some(path)) = (&self.username, &self.password_file) else { return Ok(None) };
+        let text = SecretString::from(read("password", path)?);
+        let password = SecretString::from(text.expose_secret().trim_end_matches(['\r', '\n']));
+        Ok(Some(Credentials { username: username.clone(), password }))
+    }
+
+    /// The only certificate authorities that may vouch for it, as PEM; none for those of the system.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn authorities(&self) -> Result<Option<String>, String> {
+        self.ca_file.as_deref().map(|path| read("certificate authorities", path)).transpose()
+    }
+}
+
+fn read(what: &str, path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("reading its {what}, `{}`: {error}", path.display()))
 }
 
 impl TrustSettings {
@@ -90,6 +117,11 @@ fn read_keys(value: &Value, folder: &Path) -> Result<Keys, TableError> {
             &["file", "pem", "valid-from", "valid-until", "jobs", "builders"],
         )?;
         let public_key = read_public_key(&key, folder)?;
+        // Whoever revokes one of two names would think that the key is revoked.
+        if let Some(other) = keys.iter().find(|other: &&TrustedKey| other.public_key == public_key) {
+            let expected = format!("expected each key once, and it is `{}` already", other.id);
+            return Err(table.invalid(id, &public_key.fingerprint().to_string(), expected));
+        }
         files.extend(key.string("file")?.map(|file| (id.clone(), folder.join(file))));
         let moment = |name: &str| {
             let text = key.string(name)?;
@@ -107,6 +139,10 @@ fn read_keys(value: &Value, folder: &Path) -> Result<Keys, TableError> {
             return Err(key.invalid("valid-until", &until.to_string(), expected));
         }
         let patterns = key.strings("jobs")?.ok_or_else(|| key.error("jobs", TableProblem::MissingKey))?;
+        if patterns.is_empty() {
+            let expected = "expected at least one, such as `edge-logs`, `edge-*` or `*`";
+            return Err(key.invalid("jobs", "[]", expected));
+        }
         let jobs = patterns.into_iter().enumerate().map(|(index, text)| {
             JobPattern::parse(text)
                 .map_err(|error| key.invalid(&format!("jobs[{index}]"), text, error.to_string()))

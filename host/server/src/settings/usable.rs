@@ -3,6 +3,7 @@
 use super::Settings;
 use crate::failure::Failure;
 use crate::providers::Providers;
+use mainworker_publishing::place::Place;
 use std::fmt::Display;
 use std::fs;
 use std::path::Path;
@@ -36,6 +37,18 @@ impl Settings {
             failures.push(unusable(format!("`[configuration] files-dir`, `{}`", dir.display()), &error));
         }
         failures.extend(self.http.check().err());
+        for place in &self.trust.from {
+            if let Place::Directory(path) = place
+                && let Err(error) = fs::read_dir(path)
+            {
+                failures.push(unusable(format!("a place of `[trust] from`, `{}`", path.display()), &error));
+            }
+        }
+        for (host, settings) in &self.registries {
+            if let Err(problem) = settings.credentials().and_then(|_| settings.authorities()) {
+                failures.push(unusable(format!("`[registries.\"{host}\"]`"), &problem));
+            }
+        }
         failures
     }
 

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::modules_folder::read_module;
 use crate::terminal;
 use clap::Args;
-use mainworker_domain::catalog::CONTRACT;
+use mainworker_domain::catalog::{CONTRACT, ModuleDescription};
 use mainworker_domain::limits::LIMITS;
 use mainworker_domain::manifest::{KeyRule, RevisionChoice, Run};
 use mainworker_domain::quantity::{approximate_bytes, format_ms};
@@ -62,9 +62,18 @@ fn run(run: &Run) -> Vec<String> {
     [together, of_a_key, rate, newest].into_iter().flatten().collect()
 }
 
-/// A module in words, for `module inspect` and `jobs show`.
+/// A module in words.
 pub(in crate::cli) fn describe(module: &ModuleFile) -> String {
-    let description = module.revision().description();
+    let revision = module.revision();
+    describe_job(revision.description(), &revision.digest().to_string(), Some(module))
+}
+
+/// A job in words, by what its module says; with more about the module where it is at hand.
+pub(in crate::cli) fn describe_job(
+    description: &ModuleDescription,
+    revision: &str,
+    module: Option<&ModuleFile>,
+) -> String {
     let manifest = &description.manifest;
     let mut rows: Vec<(&str, String)> = vec![
         ("job", format!("{} {}", manifest.job.name, manifest.job.version)),
@@ -72,9 +81,11 @@ pub(in crate::cli) fn describe(module: &ModuleFile) -> String {
     ];
     let optional = [("owner", &manifest.job.owner), ("runbook", &manifest.job.runbook)];
     rows.extend(optional.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))));
-    rows.push(("revision", module.revision().digest().to_string()));
-    rows.push(("size", approximate_bytes(module.bytes().len() as u64)));
-    rows.push(("contract", CONTRACT.to_owned()));
+    rows.push(("revision", revision.to_owned()));
+    if let Some(module) = module {
+        rows.push(("size", approximate_bytes(module.bytes().len() as u64)));
+        rows.push(("contract", CONTRACT.to_owned()));
+    }
     rows.push(("sources", manifest.schedulable_by.join(", ")));
     for (key, grant) in &manifest.configuration {
         let mut words = vec![if grant.required { "required" } else { "optional" }.to_owned()];
@@ -128,7 +139,7 @@ pub(in crate::cli) fn describe(module: &ModuleFile) -> String {
     };
     rows.push(("payload", schema(&description.payload_schema)));
     rows.push(("result", schema(&description.result_schema)));
-    rows.push(("imports", module.imports().join("\n               ")));
+    rows.extend(module.map(|module| ("imports", module.imports().join("\n               "))));
     let lines: Vec<String> =
         rows.into_iter().map(|(key, value)| format!("{key:<14} {}", terminal::printable(&value))).collect();
     lines.join("\n")

@@ -4,28 +4,32 @@ use mainworker_domain::digest::Digest;
 use mainworker_publishing::bundle::Bundle;
 use mainworker_publishing::key::PublicKey;
 use mainworker_publishing::place::Wanted;
-use mainworker_publishing::publication::{Publication, Pulled, pull};
-use mainworker_publishing::repository::Repository;
-use sha2::{Digest as _, Sha256};
+use mainworker_publishing::publication::{Publication, PublicationError, Pulled, pull};
+use mainworker_publishing::repository::{Repository, RepositoryError, digest_of};
 
 /// The manifest under which the version of this publication is there with the same module: built from another commit and signed by
 /// somebody, or from this one and signed with this key. None if something is to be done about it, and for any trouble, which
 /// whoever publishes has too.
+///
+/// # Errors
+/// [`RepositoryError::TagMoved`] for a version that is there with another module.
 pub(super) async fn left_as_it_is(
     repository: &impl Repository,
     publication: &Publication,
     version: &Wanted,
     key: &PublicKey,
-) -> Option<Digest> {
-    let Pulled { manifest, module, bundles, .. } = pull(repository, version, &|_, _| ()).await.ok()?;
-    let digest = |bytes: &[u8]| Digest::from_sha256(Sha256::digest(bytes).into());
-    let manifest = digest(&manifest);
-    if digest(&module) != publication.module().descriptor.digest {
-        return None;
+) -> Result<Option<Digest>, PublicationError> {
+    let Ok(Pulled { manifest, module, bundles, .. }) = pull(repository, version, &|_, _| ()).await else {
+        return Ok(None);
+    };
+    let (found, expected) = (digest_of(&manifest), publication.manifest().descriptor.digest);
+    if digest_of(&module) != publication.module().descriptor.digest {
+        let tag = publication.tag().to_owned();
+        let doing = format!("publishing `{tag}` to {}", repository.name());
+        return Err(RepositoryError::TagMoved { doing, tag, found, expected }.into());
     }
-    let is_this_commit = manifest == publication.manifest().descriptor.digest;
     let fingerprint = key.fingerprint().to_string();
     let mut bundles = bundles.iter().filter_map(|bundle| Bundle::parse(bundle).ok());
-    let is_signed = bundles.any(|bundle| !is_this_commit || bundle.hint() == fingerprint);
-    is_signed.then_some(manifest)
+    let is_signed = bundles.any(|bundle| found != expected || bundle.hint() == fingerprint);
+    Ok(is_signed.then_some(found))
 }

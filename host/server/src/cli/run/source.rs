@@ -1,7 +1,7 @@
 //! Which module `run` takes: what is deployed on the data folder, or, where nothing is or a folder is named, one of a folder.
 
 use super::RunArgs;
-use crate::cli::remote::{RemoteArgs, now};
+use crate::cli::remote::{RemoteArgs, now, runtime};
 use crate::failure::Failure;
 use crate::host::Running;
 use crate::job_modules::{DeployedModules, JobModules, Pinned, modules_layout};
@@ -20,7 +20,6 @@ use mainworker_queue::store::Store;
 use mainworker_queue::verbs::deployments::RevisionRow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::runtime::Builder;
 
 /// Where modules come from.
 pub(super) struct ModulesOfRun {
@@ -59,8 +58,7 @@ fn deployed(settings: &Settings, data: &Path, job: &str) -> Result<Option<Deploy
         return Ok(None);
     }
     let failed = |error| Failure::from(NotVouched::from(PublicationError::from(error)));
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::host)?;
-    let (layout, tags) = runtime.block_on(async {
+    let (layout, tags) = runtime()?.block_on(async {
         let layout = Layout::open(&path).await.map_err(failed)?;
         let tags = layout.tags().await.map_err(failed)?;
         Ok::<_, Failure>((layout, tags))
@@ -76,10 +74,9 @@ fn deployed(settings: &Settings, data: &Path, job: &str) -> Result<Option<Deploy
         None => of_store(data, &job)?,
     };
     for Known { pinned, is_current } in known {
-        let module = pinned.module;
-        modules.know(pinned);
+        modules.know(pinned.clone());
         if is_current {
-            modules.load(&job, module);
+            modules.load(&pinned);
         }
     }
     Ok(Some(modules))
@@ -120,8 +117,7 @@ fn known(job: &JobName, info: &RevisionInfo) -> Option<Known> {
 
 /// What the store says, which no host has.
 fn of_store(data: &Path, job: &JobName) -> Result<Vec<Known>, Failure> {
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::host)?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let store = Running::open_store_alone(data, now())?;
         let revisions = store.revisions(job.clone()).await.map_err(Failure::host)?.revisions;
         let known = |row: &RevisionRow| Known { pinned: Pinned::from(row), is_current: row.is_current() };
