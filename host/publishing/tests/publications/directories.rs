@@ -192,7 +192,10 @@ async fn only_a_layout_of_the_known_version_is_opened() {
     let error = Layout::open(&folder.path().join("nowhere")).await.unwrap_err();
     assert!(matches!(error, RepositoryError::Missing { .. }), "{error}");
     let error = Layout::create(folder.path()).await.unwrap_err();
-    assert!(matches!(error, RepositoryError::NotARepository { .. }), "a folder with other things in it: {error}");
+    assert!(
+        matches!(error, RepositoryError::NotARepository { .. }),
+        "a folder with other things in it: {error}"
+    );
     let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert_eq!(left.collect::<Vec<_>>(), ["published"], "nothing was put beside what is not ours");
 }

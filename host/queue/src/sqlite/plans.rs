@@ -35,7 +35,7 @@ const SCANNED: [(Sql, &str); 14] = [
 ];
 
 /// Each way into the tables that grow.
-const PINNED: [(Sql, &str); 60] = [
+const PINNED: [(Sql, &str); 59] = [
     (sql::ROW_BY_PLACE, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT"),
     (sql::READY_ROW, "SEARCH task USING INTEGER PRIMARY KEY (rowid=?) > CONTENT"),
     (sql::ROW_BY_ID, "SEARCH task USING INDEX task_id (id=?) > CONTENT"),
@@ -110,7 +110,6 @@ const PINNED: [(Sql, &str); 60] = [
         "SEARCH audit USING INTEGER PRIMARY KEY (rowid=?) > LIST SUBQUERY 1 > \
          SEARCH audit USING COVERING INDEX audit_at (at<?)",
     ),
-    (sql::CURRENT_OF_JOB, "SEARCH deployment USING INTEGER PRIMARY KEY (rowid=?) > REVISION"),
     (sql::DEPLOYED_REVISION, "SEARCH deployed USING PRIMARY KEY (job=? AND revision=?) > REVISION"),
     (sql::DEPLOYED_OF_JOB, "SEARCH deployed USING INDEX deployed_newest (job=?) > REVISION"),
     (sql::COLLECTABLE, "SEARCH deployed USING INDEX deployed_newest (job>?)"),

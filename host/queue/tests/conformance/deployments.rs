@@ -12,7 +12,7 @@ use mainworker_queue::store::Store;
 use mainworker_queue::verbs::audit::AuditFilter;
 use mainworker_queue::verbs::deployments::{
     Change, CollectRevisions, CollectedRevision, Deploy, Deployed, Deployment, HistoryEntry, JobRevisions,
-    NewRevision, RevisionRow, RolledBack, Undeploy, Undeployed,
+    NewRevision, RevisionRow, Rollback, RolledBack, Undeploy, Undeployed,
 };
 use mainworker_queue::verbs::enqueue::NewTask;
 use mainworker_queue::verbs::overview::JobOverview;
@@ -73,6 +73,21 @@ fn collected(numbers: impl IntoIterator<Item = u8>) -> Vec<CollectedRevision> {
 
 fn modules<const N: usize>(numbers: [u8; N]) -> [Digest; N] {
     numbers.map(module)
+}
+
+/// Rolls a job back, or does not; without a revision it leads where the job's revisions say.
+async fn rolled_back(store: &Harness<'_, impl Store>, rollback: Rollback) -> RolledBack {
+    let by_itself = rollback.to.is_none();
+    let leads = store.revisions(rollback.job.as_str()).await.rollback;
+    let answer = store.roll_back(rollback).await;
+    if by_itself {
+        let led = match answer {
+            RolledBack::Now { to, .. } => Ok(to),
+            nowhere => Err(nowhere),
+        };
+        assert_eq!(led, leads);
+    }
+    answer
 }
 
 async fn before_the_first_there_is_nothing(store: &Harness<'_, impl Store>) {
@@ -202,13 +217,13 @@ async fn what_is_known_of_the_current_one_is_replaced_in_its_place(store: &Harne
     let row = &store.revisions("echo").await.revisions[0];
     assert_eq!((row.last_deployed_at, row.superseded_at), (at(9), None));
     let led = RolledBack::Now { from: module(2), to: module(1) };
-    assert_eq!(store.roll_back(rollback(None, at(10))).await, led, "the one before is another one");
+    assert_eq!(rolled_back(store, rollback(None, at(10))).await, led, "the one before is another one");
 }
 
 async fn a_rollback_leads_to_the_one_before(store: &Harness<'_, impl Store>) {
     deploy_to(store, 3).await;
     let led = RolledBack::Now { from: module(3), to: module(2) };
-    assert_eq!(store.roll_back(rollback(None, at(9))).await, led);
+    assert_eq!(rolled_back(store, rollback(None, at(9))).await, led);
     let now = current(store).await.unwrap();
     assert_eq!((now.revision, now.since, now.by), (new_revision(2), at(9), Actor::Operator));
     let found = store.revisions("echo").await;
@@ -229,26 +244,26 @@ async fn a_rollback_leads_to_the_one_before(store: &Harness<'_, impl Store>) {
 
 async fn a_second_rollback_goes_on_only_to_one_that_is_named(store: &Harness<'_, impl Store>) {
     deploy_to(store, 3).await;
-    store.roll_back(rollback(None, at(9))).await;
+    rolled_back(store, rollback(None, at(9))).await;
     let before = (store.revisions("echo").await, store.audit(AuditFilter::default()).await);
     for to in [None, Some(2)] {
-        assert_eq!(store.roll_back(rollback(to, at(10))).await, RolledBack::Already);
+        assert_eq!(rolled_back(store, rollback(to, at(10))).await, RolledBack::Already);
     }
     assert_eq!((store.revisions("echo").await, store.audit(AuditFilter::default()).await), before);
     let led = RolledBack::Now { from: module(2), to: module(1) };
-    assert_eq!(store.roll_back(rollback(Some(1), at(11))).await, led);
+    assert_eq!(rolled_back(store, rollback(Some(1), at(11))).await, led);
     let led = RolledBack::Now { from: module(1), to: module(3) };
-    assert_eq!(store.roll_back(rollback(Some(3), at(12))).await, led, "also forth again");
-    assert_eq!(store.roll_back(rollback(None, at(13))).await, RolledBack::Already);
+    assert_eq!(rolled_back(store, rollback(Some(3), at(12))).await, led, "also forth again");
+    assert_eq!(rolled_back(store, rollback(None, at(13))).await, RolledBack::Already);
 }
 
 async fn after_a_rollback_a_deployment_can_be_rolled_back(store: &Harness<'_, impl Store>) {
     deploy_to(store, 3).await;
-    store.roll_back(rollback(None, at(9))).await;
+    rolled_back(store, rollback(None, at(9))).await;
     store.deploy(deploy(4, Some(2), at(10))).await;
     let led = RolledBack::Now { from: module(4), to: module(2) };
     assert_eq!(
-        store.roll_back(rollback(None, at(11))).await,
+        rolled_back(store, rollback(None, at(11))).await,
         led,
         "to what was current, not to what was new"
     );
@@ -256,22 +271,22 @@ async fn after_a_rollback_a_deployment_can_be_rolled_back(store: &Harness<'_, im
 
 async fn a_rollback_needs_somewhere_to_lead(store: &Harness<'_, impl Store>) {
     for to in [None, Some(1)] {
-        assert_eq!(store.roll_back(rollback(to, NOW)).await, RolledBack::NotDeployed);
+        assert_eq!(rolled_back(store, rollback(to, NOW)).await, RolledBack::NotDeployed);
     }
     deploy_to(store, 1).await;
-    assert_eq!(store.roll_back(rollback(None, at(2))).await, RolledBack::NoFormer);
+    assert_eq!(rolled_back(store, rollback(None, at(2))).await, RolledBack::NoFormer);
     store.enqueue([NewTask { revision: module(9), ..new_task(1) }], NOW).await;
     for to in [8, 9] {
-        let answer = store.roll_back(rollback(Some(to), at(2))).await;
+        let answer = rolled_back(store, rollback(Some(to), at(2))).await;
         assert_eq!(answer, RolledBack::UnknownRevision, "tasks do not make a revision");
     }
-    assert_eq!(store.roll_back(rollback(Some(1), at(2))).await, RolledBack::Already);
+    assert_eq!(rolled_back(store, rollback(Some(1), at(2))).await, RolledBack::Already);
     undeploy(store, 3).await;
     for to in [None, Some(1)] {
-        assert_eq!(store.roll_back(rollback(to, at(4))).await, RolledBack::NotDeployed);
+        assert_eq!(rolled_back(store, rollback(to, at(4))).await, RolledBack::NotDeployed);
     }
     store.deploy(deploy(2, None, at(5))).await;
-    let answer = store.roll_back(rollback(None, at(6))).await;
+    let answer = rolled_back(store, rollback(None, at(6))).await;
     assert_eq!(answer, RolledBack::NoFormer, "when it was deployed, none was current");
     assert_eq!(store.revisions("echo").await.history.len(), 3, "what leads nowhere is not written down");
 }
@@ -323,7 +338,7 @@ async fn the_order_is_of_what_was_done_and_not_of_the_clock(store: &Harness<'_, 
     let times: Vec<_> = store.revisions("echo").await.history.iter().map(|entry| entry.at).collect();
     assert_eq!(times, [at(10), at(50), at(100)]);
     let led = RolledBack::Now { from: module(3), to: module(2) };
-    assert_eq!(store.roll_back(rollback(None, at(0))).await, led);
+    assert_eq!(rolled_back(store, rollback(None, at(0))).await, led);
 }
 
 async fn open_tasks_are_counted(store: &Harness<'_, impl Store>) {
@@ -352,8 +367,8 @@ async fn open_tasks_are_counted(store: &Harness<'_, impl Store>) {
 async fn the_newest_are_kept(store: &Harness<'_, impl Store>) {
     deploy_to(store, 5).await;
     // Of 5, 2, 4, 3, 1: those that became current last are not those that were deployed last.
-    store.roll_back(rollback(Some(2), at(6))).await;
-    store.roll_back(rollback(Some(5), at(7))).await;
+    rolled_back(store, rollback(Some(2), at(6))).await;
+    rolled_back(store, rollback(Some(5), at(7))).await;
     assert_eq!(store.modules("echo").await, modules([5, 2, 4, 3, 1]));
     assert_eq!(store.collect(collect(4)).await, []);
     assert_eq!(store.collect(collect(2)).await, collected([1, 3]));
@@ -411,8 +426,8 @@ async fn what_is_forgotten_can_be_deployed_again(store: &Harness<'_, impl Store>
 async fn what_is_forgotten_cannot_be_rolled_back_to(store: &Harness<'_, impl Store>) {
     deploy_to(store, 2).await;
     store.collect(collect(0)).await;
-    assert_eq!(store.roll_back(rollback(None, at(9))).await, RolledBack::NoFormer);
-    assert_eq!(store.roll_back(rollback(Some(1), at(9))).await, RolledBack::UnknownRevision);
+    assert_eq!(rolled_back(store, rollback(None, at(9))).await, RolledBack::NoFormer);
+    assert_eq!(rolled_back(store, rollback(Some(1), at(9))).await, RolledBack::UnknownRevision);
 }
 
 async fn the_history_is_bounded(store: &Harness<'_, impl Store>) {
@@ -426,7 +441,7 @@ async fn the_history_is_bounded(store: &Harness<'_, impl Store>) {
     let rounds = i64::try_from(DEPLOYMENT_HISTORY_MAX).unwrap();
     for round in 0..rounds {
         let to = if round % 2 == 0 { 1 } else { 2 };
-        let led = store.roll_back(rollback(Some(to), at(10 + round))).await;
+        let led = rolled_back(store, rollback(Some(to), at(10 + round))).await;
         assert!(matches!(led, RolledBack::Now { .. }), "{led:?}");
     }
     let history = store.revisions("echo").await.history;
@@ -439,7 +454,7 @@ async fn the_audit_says_what_changed(store: &Harness<'_, impl Store>) {
     let allowed_widenings = vec!["schedule:send-email".to_owned(), "source:dashboard".to_owned()];
     store.deploy(Deploy { allowed_widenings, ..deploy(1, None, at(1)) }).await;
     store.deploy(deploy(2, Some(1), at(2))).await;
-    store.roll_back(rollback(None, at(3))).await;
+    rolled_back(store, rollback(None, at(3))).await;
     undeploy(store, 4).await;
     undeploy(store, 5).await;
     store.collect(collect(0)).await;
@@ -503,15 +518,15 @@ fn outlives<F: Fixture>() {
         store.check().await;
         assert_eq!(seen(&store).await, before);
         assert_eq!(store.collect(collect(0)).await, [], "its task is still there");
-        assert_eq!(store.roll_back(rollback(None, at(8))).await, RolledBack::NoFormer);
+        assert_eq!(rolled_back(&store, rollback(None, at(8))).await, RolledBack::NoFormer);
         let led = RolledBack::Now { from: module(3), to: module(2) };
-        assert_eq!(store.roll_back(rollback(Some(2), at(9))).await, led);
-        assert_eq!(store.roll_back(rollback(None, at(9))).await, RolledBack::Already);
+        assert_eq!(rolled_back(&store, rollback(Some(2), at(9))).await, led);
+        assert_eq!(rolled_back(&store, rollback(None, at(9))).await, RolledBack::Already);
     });
     let fixture = fixture.reopen();
     block_on(async {
         let store = Harness::new(fixture.store());
-        assert_eq!(store.roll_back(rollback(None, at(10))).await, RolledBack::Already);
+        assert_eq!(rolled_back(&store, rollback(None, at(10))).await, RolledBack::Already);
         store.deploy(deploy(5, Some(2), at(11))).await;
     });
     let fixture = fixture.reopen();

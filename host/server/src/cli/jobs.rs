@@ -137,12 +137,7 @@ fn list(whose: &Whose, as_json: bool) -> Result<ExitCode, Failure> {
 
 /// Jobs that only ever had tasks have no module to tell of.
 fn of_host(list: JobList) -> (Vec<Listed>, Vec<Failure>) {
-    let failure = |job: &JobInfo| {
-        let ErrorInfo { code, message, hint } = job.error.clone()?;
-        let message = format!("`{}` cannot be used: {message}", job.name);
-        Some(Failure { code, hint, ..Failure::unavailable(message, "") })
-    };
-    let failures = list.jobs.iter().filter_map(failure).collect();
+    let failures = list.jobs.iter().filter_map(unusable).collect();
     let listed = list.jobs.into_iter().filter_map(|job| {
         Some(Listed {
             name: job.name,
@@ -154,6 +149,13 @@ fn of_host(list: JobList) -> (Vec<Listed>, Vec<Failure>) {
         })
     });
     (listed.collect(), failures)
+}
+
+/// Why a job's module cannot be used, if that is so.
+fn unusable(job: &JobInfo) -> Option<Failure> {
+    let ErrorInfo { code, message, hint } = job.error.clone()?;
+    let message = format!("`{}` cannot be used: {message}", job.name);
+    Some(Failure { code, hint, ..Failure::unavailable(message, "") })
 }
 
 fn of_folder(whose: &Whose) -> Result<(Vec<Listed>, Vec<Failure>), Failure> {
@@ -194,11 +196,10 @@ fn show_of_host(job: Job, as_json: bool) -> Result<ExitCode, Failure> {
     }
     let Job { job, manifest, payload_schema, result_schema } = job;
     let (Some(manifest), Some(revision)) = (manifest, &job.revision) else {
-        let (message, hint) = match job.error {
-            Some(ErrorInfo { message, hint, .. }) => (message, hint),
-            None => (format!("`{}` has no module any more", job.name), None),
-        };
-        return Err(Failure { hint, ..Failure::unavailable(message, "") });
+        return Err(unusable(&job).unwrap_or_else(|| Failure {
+            hint: None,
+            ..Failure::unavailable(format!("`{}` has no module any more", job.name), "")
+        }));
     };
     let manifest = Manifest::from_json(&manifest).map_err(|error| {
         Failure::host(format!("the host describes `{}` in a way that is not known here: {error}", job.name))

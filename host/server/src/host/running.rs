@@ -361,6 +361,10 @@ fn prepare_all(runner: &Arc<SandboxRunner>, modules: &Arc<JobModules>) {
     let (runner, modules) = (Arc::clone(runner), Arc::clone(modules));
     tokio::spawn(async move {
         for job in modules.names() {
+            // One that was deployed and cannot be read was told when the host began.
+            if modules.as_deployed().is_some() && modules.current(&job).is_err() {
+                continue;
+            }
             if let Err(failure) = runner.prepare(&job).await {
                 tracing::warn!(%job, code = failure.code, problem = failure.message, "a module cannot be used");
             }
