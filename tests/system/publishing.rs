@@ -2,6 +2,7 @@
 
 mod attacks;
 mod deploying;
+mod lost;
 mod outside;
 mod published;
 mod recipe;

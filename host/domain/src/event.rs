@@ -183,13 +183,13 @@ pub enum Event {
         /// `created`, `changed`, `deleted`, `paused` or `resumed`.
         change: &'static str,
     },
-    /// A job runs another revision from now on, or none.
+    /// A job runs another revision from now on, or none; or one can be used again.
     DeploymentChanged {
         /// The job.
         job: JobName,
-        /// `deployed`, `rolled-back` or `undeployed`.
+        /// `deployed`, `rolled-back`, `undeployed`, or `restored` for what was lost and is here again.
         change: &'static str,
-        /// What is current now.
+        /// What is current now, or was restored.
         revision: Option<Digest>,
     },
     /// A module is not what somebody vouches for, or nobody whom the settings trust does any more.

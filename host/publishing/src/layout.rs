@@ -29,6 +29,8 @@ const LAYOUT_VERSION: &str = "1.0.0";
 #[derive(Clone, Debug)]
 pub struct Layout {
     folder: Arc<Folder>,
+    /// How it is called in errors.
+    shown: Arc<str>,
 }
 
 impl Layout {
@@ -40,7 +42,7 @@ impl Layout {
     pub async fn open(path: &Path) -> Result<Self, RepositoryError> {
         let path = path.to_owned();
         blocking(move || {
-            let layout = Self { folder: Arc::new(open_folder(&path)?) };
+            let layout = Self::of(open_folder(&path)?);
             layout.check_version()?;
             Ok(layout)
         })
@@ -57,7 +59,7 @@ impl Layout {
             let doing = format!("making an OCI image layout in `{}`", path.display());
             let unavailable = |error: std::io::Error| unavailable(&doing, &error.to_string());
             std::fs::create_dir_all(&path).map_err(unavailable)?;
-            let layout = Self { folder: Arc::new(open_folder(&path)?) };
+            let layout = Self::of(open_folder(&path)?);
             // Before the lock is put there: nothing is left in a directory of somebody else's.
             if let Some(other) = layout.folder.not_ours().map_err(unavailable)? {
                 let problem =
@@ -78,6 +80,16 @@ impl Layout {
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The same under another name in errors: where it is may not be everybody's affair.
+    pub fn called(self, name: &str) -> Self {
+        Self { shown: name.into(), ..self }
+    }
+
+    fn of(folder: Folder) -> Self {
+        let shown = folder.path().display().to_string().into();
+        Self { folder: Arc::new(folder), shown }
     }
 
     fn check_version(&self) -> Result<(), RepositoryError> {
@@ -102,7 +114,7 @@ impl Layout {
     }
 
     fn doing(&self, verb: &str) -> String {
-        format!("{verb} the OCI image layout `{}`", self.path().display())
+        format!("{verb} the OCI image layout `{}`", self.shown)
     }
 
     fn read_index(&self, doing: &str) -> Result<Index, RepositoryError> {
@@ -224,7 +236,7 @@ impl Layout {
 
 impl Repository for Layout {
     fn name(&self) -> String {
-        self.path().display().to_string()
+        self.shown.to_string()
     }
 
     async fn resolve(&self, tag: &str) -> Result<Option<Descriptor>, RepositoryError> {

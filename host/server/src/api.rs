@@ -17,6 +17,7 @@ mod enqueue;
 mod etag;
 mod events;
 mod failed_credentials;
+mod fields;
 mod filter;
 mod health;
 mod jobs;

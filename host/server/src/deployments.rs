@@ -5,6 +5,8 @@
 //! revision, and those that are queued keep theirs. One deployment goes this way at a time.
 
 mod by_hand;
+mod difference;
+mod lost;
 mod progress;
 mod refused;
 pub mod repositories;
@@ -21,7 +23,6 @@ use crate::settings::RegistrySettings;
 use crate::vouched::{Judge, Vouched};
 use mainworker_client::wire::{DeploymentInfo, ErrorInfo};
 use mainworker_domain::audit::Actor;
-use mainworker_domain::capability::Difference;
 use mainworker_domain::catalog::Revision;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::event::Event;
@@ -34,7 +35,7 @@ use mainworker_publishing::trust::Signer;
 use mainworker_queue::store::Store;
 use mainworker_queue::verbs::deployments::{CollectRevisions, Deploy, Deployed, NewRevision};
 use progress::Progress;
-use repositories::Repositories;
+use repositories::{Opened, Repositories};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +101,10 @@ impl Host {
     /// A place from which nothing is taken, or too many deployments under way.
     pub fn deploy(self: &Arc<Self>, asked: DeployAsked, by: &Caller) -> Result<Uuid, DeploymentRefused> {
         let modules = Arc::clone(self.modules.as_deployed().ok_or(DeploymentRefused::OfFolder)?);
-        let place = self.deployments.repositories.allowed(&asked.from)?;
+        let place = self.deployments.repositories.allowed(&asked.from).inspect_err(|refused| {
+            let (job, by) = (&asked.wanted.job, &by.actor);
+            tracing::warn!(%job, %by, code = refused.code(), problem = %refused, "a deployment was refused");
+        })?;
         let id = Uuid::now_v7();
         let allowed = progress::UNDER_WAY_MAX;
         self.deployments
@@ -135,21 +139,34 @@ struct Run<'a> {
     by: Actor,
 }
 
+/// What came.
+enum Taken {
+    /// A revision to deploy.
+    New(Vouched),
+    /// One that was deployed before, and of which something is lost here.
+    Lost(Vouched),
+}
+
 /// How a deployment ended that was not refused.
 enum End {
     /// It is current.
     Now,
     /// It was.
     Already,
+    /// What was kept of it is whole again; which revision is current is as it was.
+    Restored,
 }
 
 impl Run<'_> {
     async fn to_its_end(&self, place: Place) -> Result<End, DeploymentRefused> {
         let _one_at_a_time = self.host.deployments.pulling.lock().await;
-        let vouched = timeout(PULL, self.take(place)).await;
-        let vouched = vouched.map_err(|_| DeploymentRefused::TookTooLong { seconds: PULL.as_secs() })??;
+        let taken = timeout(PULL, self.take(place)).await;
+        let taken = taken.map_err(|_| DeploymentRefused::TookTooLong { seconds: PULL.as_secs() })??;
         let _turn = self.host.deployments.turn.lock().await;
-        let ended = self.go(&vouched).await;
+        let ended = match &taken {
+            Taken::New(vouched) => self.go(vouched).await,
+            Taken::Lost(vouched) => self.restore(vouched).await,
+        };
         if !matches!(ended, Ok(End::Now) | Err(DeploymentRefused::Store(_))) {
             // What came into the folder and is nobody's.
             self.modules.clear().await;
@@ -170,16 +187,27 @@ impl Run<'_> {
         if let Some(before) = &before {
             self.check_version(&revision, before)?;
         }
-        self.check_difference(vouched, before.as_ref())?;
+        let allowed = self.check_difference(vouched, before.as_ref()).await?;
         self.keep(vouched).await?;
         self.tell(|info| info.state = "compiling".to_owned());
-        self.pin(vouched, current.map(|current| current.module)).await
+        self.pin(vouched, current.map(|current| current.module), allowed).await
     }
 
     /// Pulls the module and verifies it.
-    async fn take(&self, place: Place) -> Result<Vouched, DeploymentRefused> {
+    async fn take(&self, place: Place) -> Result<Taken, DeploymentRefused> {
         self.tell(|info| info.state = "pulling".to_owned());
         let repository = self.host.deployments.repositories.open(&place).await?;
+        if let Some(lost) = self.lost().await {
+            // It was judged when it was deployed; this is no new deployment.
+            let vouched = self.vouch(&repository, lost.deployed_at).await?;
+            if vouched.release.facts().manifest == lost.oci_manifest {
+                return Ok(Taken::Lost(vouched));
+            }
+        }
+        self.vouch(&repository, self.host.now()).await.map(Taken::New)
+    }
+
+    async fn vouch(&self, repository: &Opened, at: Timestamp) -> Result<Vouched, DeploymentRefused> {
         let progress = |bytes: u64, bytes_total: u64| {
             self.tell(|info| {
                 (info.bytes, info.bytes_total) = (bytes, bytes_total);
@@ -190,7 +218,7 @@ impl Run<'_> {
         };
         let deployed =
             self.modules.names_ever().into_iter().filter(|name| *name != self.asked.wanted.job).collect();
-        let judge = Judge { policy: self.modules.policy(), deployed: &deployed, at: self.host.now() };
+        let judge = Judge { policy: self.modules.policy(), deployed: &deployed, at };
         repository.vouch(&self.asked.wanted, judge, &progress).await
     }
 
@@ -200,43 +228,9 @@ impl Run<'_> {
             return Ok(());
         }
         let (found, current) = (found.to_string(), current.to_string());
-        Err(DeploymentRefused::Downgrade { job: self.asked.wanted.job.clone(), found, current })
-    }
-
-    /// Shows what the revision may do more than the one before it, and refuses what nobody has seen.
-    fn check_difference(&self, vouched: &Vouched, before: Option<&Current>) -> Result<(), DeploymentRefused> {
-        let (asked, release) = (self.asked, &vouched.release);
-        let description = vouched.module.revision().description();
-        let old = before.and_then(|before| match &before.revision {
-            // The very module that was there, signed anew or mended, may do as much.
-            _ if before.module == vouched.module.revision().digest() => Some(description),
-            // Beside one that cannot be read all is new, and somebody must have seen all of it.
-            revision => revision.as_ref().ok().map(|old| old.description()),
-        });
-        let difference = Difference::between(old, description);
-        let seen_by = |name: &str| {
-            if release.provenance().approved_widenings.iter().any(|seen| seen == name) {
-                Some("statement")
-            } else {
-                asked.allow_widening.iter().any(|seen| seen == name).then_some("request")
-            }
-        };
-        self.tell(|info| {
-            let shown = |name: &str, about: &str, is_power: bool| {
-                progress::shown(name, about, if is_power { seen_by(name) } else { None })
-            };
-            info.widenings =
-                difference.widenings.iter().map(|one| shown(&one.name, &one.about, true)).collect();
-            info.narrowings =
-                difference.narrowings.iter().map(|one| shown(&one.name, &one.about, false)).collect();
-            info.notes = difference.notes.iter().map(|one| shown(&one.name, &one.about, false)).collect();
-        });
-        // All that a first revision may do was listed when it was published.
-        if before.is_some() {
-            let seen = release.provenance().approved_widenings.iter().chain(&asked.allow_widening);
-            difference.check(&asked.wanted.job, &seen.cloned().collect::<Vec<_>>())?;
-        }
-        Ok(())
+        let job = self.asked.wanted.job.clone();
+        let runs = self.modules.current_of(&job).is_some();
+        Err(DeploymentRefused::Downgrade { job, found, current, runs })
     }
 
     /// Keeps the module in the host's own folder.
@@ -246,7 +240,12 @@ impl Run<'_> {
     }
 
     /// Compiles the module and makes it current, unless something else became so meanwhile.
-    async fn pin(&self, vouched: &Vouched, expected: Option<Digest>) -> Result<End, DeploymentRefused> {
+    async fn pin(
+        &self,
+        vouched: &Vouched,
+        expected: Option<Digest>,
+        allowed_widenings: Vec<String>,
+    ) -> Result<End, DeploymentRefused> {
         let host = self.host;
         let revision = Arc::clone(vouched.module.revision());
         let now = host.now();
@@ -275,7 +274,7 @@ impl Run<'_> {
         let deploy = Deploy {
             revision: self.new_revision(vouched),
             expected,
-            allowed_widenings: self.asked.allow_widening.clone(),
+            allowed_widenings,
             now,
             by: self.by.clone(),
         };
@@ -326,9 +325,11 @@ impl Run<'_> {
         match ended {
             Ok(End::Now) => self.tell(|info| info.state = "deployed".to_owned()),
             Ok(End::Already) => self.tell(|info| info.state = "already".to_owned()),
+            Ok(End::Restored) => self.tell(|info| info.state = "restored".to_owned()),
             Err(refused) => {
                 let (code, message) = (refused.code().to_owned(), refused.to_string());
-                tracing::warn!(job = %self.asked.wanted.job, code, problem = message, "a deployment was refused");
+                let (job, by) = (&self.asked.wanted.job, &self.by);
+                tracing::warn!(%job, %by, code, problem = message, "a deployment was refused");
                 if matches!(&refused, DeploymentRefused::NotVouched(error) if error.is_refusal()) {
                     self.host.events.emit(Event::ModuleRefused {
                         job: Some(self.asked.wanted.job.clone()),

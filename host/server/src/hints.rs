@@ -10,13 +10,14 @@ mod sample;
 
 pub use api::of_api;
 pub use client::{
-    of_client, of_confirmation, of_file_of_schedules, of_left_task, of_payload_to_put, of_schedule_in_file,
-    of_schedule_to_put, of_tasks_out_of_reach, of_unsure_run, of_unsure_schedule, of_unsure_schedules,
-    of_unsure_task,
+    of_client, of_confirmation, of_file_of_schedules, of_host, of_left_task, of_payload_to_put,
+    of_schedule_in_file, of_schedule_to_put, of_tasks_out_of_reach, of_unsure_run, of_unsure_schedule,
+    of_unsure_schedules, of_unsure_task,
 };
 pub use deployments::{
-    of_damaged_revision, of_deployment, of_not_vouched, of_nothing_deployed, of_registry, of_revision_away,
-    of_signing_key, of_unknown_builder, of_unknown_commit, of_unknown_commit_time,
+    of_damaged_revision, of_deployment, of_job_away, of_key, of_not_vouched, of_nothing_deployed,
+    of_registry, of_revision_away, of_signing_key, of_unknown_builder, of_unknown_commit,
+    of_unknown_commit_time, of_unknown_former,
 };
 pub use difference::{of_no_widening, of_not_allowed, of_two_jobs};
 pub use mainworker_client::hints::of_rejection;

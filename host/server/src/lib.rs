@@ -32,6 +32,7 @@ pub mod sandbox_runner;
 pub mod schedules;
 pub mod sealing;
 pub mod settings;
+pub mod small_file;
 pub mod socket;
 pub mod system_random;
 pub mod terminal;

@@ -6,8 +6,8 @@
 use crate::failure::Failure;
 use crate::hints;
 use crate::settings::TlsSettings;
+use crate::small_file;
 use mainworker_domain::event::Event;
-use rustix::fs::OFlags;
 use rustix::process::geteuid;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -17,9 +17,9 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{InconsistentKeys, ServerConfig};
 use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -118,22 +118,12 @@ pub fn read(settings: &TlsSettings) -> Result<CertifiedKey, TlsError> {
     })
 }
 
-/// Reads a file. Opening a pipe would wait for whoever writes into it.
 fn read_file(what: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    let read = || {
-        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("found something else, expected a file"));
-        }
-        let mut bytes = Vec::new();
-        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(io::Error::other(format!("it has more than {FILE_BYTES_MAX} bytes")));
-        }
-        Ok(bytes)
-    };
-    read().map_err(|error| TlsError::Unreadable { what, path: path.to_owned(), error })
+    small_file::read(path, FILE_BYTES_MAX).map_err(|error| TlsError::Unreadable {
+        what,
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// As OpenSSH does it: a key of this user is for this user alone. Of another's, such as one that root lets a group read, its

@@ -15,7 +15,7 @@ fn digest(bytes: &[u8]) -> String {
 
 /// A layout as somebody sees it who can write there and knows the format.
 pub(super) struct Attacker {
-    layout: PathBuf,
+    pub(super) layout: PathBuf,
 }
 
 impl Attacker {

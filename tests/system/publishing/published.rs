@@ -81,7 +81,7 @@ fn what_a_version_may_do_more_has_to_be_allowed_by_name() {
     });
     let refused = world.publish("echo").finish().exits(5).stderr();
     insta::assert_snapshot!(refused, @r"
-    echo, beside the version before it:
+    echo, beside 0.1.0:
     + source:night
         `night` may ask for it
     + limit:memory=128MiB
@@ -189,14 +189,18 @@ fn a_version_is_left_as_it_is_whatever_the_commit_and_another_key_signs_it_too()
         || world.host.files().into_iter().filter(|(path, _)| path.starts_with(&root)).collect::<Vec<_>>();
     let before = published();
     let next = super::COMMIT.replace('4', "5");
-    let elsewhere = |key: &str, commit: &str| {
+    let by = |key: &str, commit: &str| {
         let args = ["publish", "made/echo.wasm", "--to", "published", "--key", key, "--commit", commit];
         let publish = world.host.mainworker(&args).arg("--builder").arg(super::BUILDER);
-        publish.env("SOURCE_DATE_EPOCH", "1700000000").finish().exits(0).stdout().to_owned()
+        publish.env("SOURCE_DATE_EPOCH", "1700000000").finish()
     };
+    let elsewhere = |key: &str, commit: &str| by(key, commit).exits(0).stdout().to_owned();
     let left = elsewhere("ci.key", &next);
     assert!(left.starts_with("there already: echo 0.1.0, manifest sha256:"), "{left}");
     drop(world.host.mainworker(&["key", "generate", "next.key"]).finish().exits(0));
+    let stranger = by("next.key", &next).exits(5).stderr();
+    assert!(stranger.contains("error[version_moved]"), "it is signed by nobody who is known: {stranger}");
+    world.host.write("mainworker.toml", "[trust.keys.ci]\nfile = \"ci.key.pub\"\njobs = [\"*\"]\n");
     assert_eq!(elsewhere("next.key", &next), left);
     assert_eq!(published(), before, "something was written");
 
@@ -243,4 +247,43 @@ fn that_a_version_is_there_is_said_before_what_it_may_do_more() {
     world.echo("0.3.0", |manifest| manifest["schedulable-by"]["sources"] = json!(["api", "night"]));
     let refused = world.publish("echo").arg("--json").finish().exits(5).json();
     assert_eq!(refused["refused"][0]["notAllowed"], json!(["source:night"]), "{refused}");
+}
+
+/// What was signed with a key that somebody else may have says nothing of what may be.
+#[test]
+fn what_is_revoked_is_compared_with_no_more() {
+    let world = World::new();
+    world.published("0.1.0");
+    drop(world.host.mainworker(&["key", "generate", "next.key"]).finish().exits(0));
+    let revoked =
+        "[trust]\nrevoked-keys = [\"ci\"]\n[trust.keys.ci]\nfile = \"ci.key.pub\"\njobs = [\"*\"]\n";
+    world.host.write("mainworker.toml", revoked);
+    world.echo("0.2.0", |_| ());
+    let own = world.publish("echo").finish().exits(5).stderr();
+    assert!(own.contains("error[key_revoked]"), "{own}");
+    let next = world.publish_with("echo", "next.key").finish().exits(0).stderr();
+    assert!(
+        next.contains("warning: `echo` 0.1.0 is not compared with") && next.contains("for the first time"),
+        "{next}"
+    );
+}
+
+/// Whoever can write there and has no key cannot make CI believe that a version is published.
+#[test]
+fn the_same_module_that_nobody_signed_is_no_version_that_is_there() {
+    let world = World::new();
+    world.published("0.1.0");
+    drop(world.host.mainworker(&["key", "generate", "strange.key"]).finish().exits(0));
+    world.host.write("mainworker.toml", "[trust.keys.ci]\nfile = \"ci.key.pub\"\njobs = [\"*\"]\n");
+    world.echo("0.2.0", |manifest| {
+        manifest["schedulable-by"]["sources"].as_array_mut().unwrap().push(json!("night"));
+    });
+    let args = ["publish", "made/echo.wasm", "--to", "published", "--key", "strange.key"];
+    let strange = world.host.mainworker(&args).arg("--allow-widening").arg("source:night");
+    let strange = strange.arg("--commit").arg(&super::COMMIT.replace('4', "5"));
+    drop(
+        strange.arg("--builder").arg(super::BUILDER).env("SOURCE_DATE_EPOCH", "1700000000").finish().exits(0),
+    );
+    let said = world.publish("echo").finish().exits(5).stderr();
+    assert!(said.contains("error[version_moved]"), "{said}");
 }

@@ -276,7 +276,7 @@ fn what_the_host_does_not_take_is_told_with_its_place_in_the_file() {
       at `schedule.charges.payload.month` in `schedules.toml`, line 8
     error[unknown_job]: there is no job `echo` here
       at `schedule.pings.job` in `schedules.toml`, line 11
-    hint: `mainworker stats` lists the jobs of the host
+    hint: `mainworker jobs` lists the jobs of the host
     error[schedule_invalid]: found no run
       at `schedule.charges.cron` in `schedules.toml`, line 6
     hint: `mainworker schedule apply --help` shows a file, `schedule put --help` the flags

@@ -55,7 +55,7 @@ pub struct DeploymentInfo {
     pub deployment_id: String,
     /// The job.
     pub job: String,
-    /// `waiting`, `pulling`, `verifying`, `compiling`, and at the end `deployed`, `already` or `refused`.
+    /// `waiting`, `pulling`, `verifying`, `compiling`, and at the end `deployed`, `already`, `restored` or `refused`.
     pub state: String,
     /// Bytes that have come.
     pub bytes: u64,

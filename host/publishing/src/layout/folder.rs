@@ -203,8 +203,12 @@ impl Writer<'_> {
             if matches!(name.as_ref(), "." | "..") || kept(&name) {
                 continue;
             }
-            rustix::fs::unlinkat(&blobs, entry.file_name(), AtFlags::empty())?;
-            removed += 1;
+            match rustix::fs::unlinkat(&blobs, entry.file_name(), AtFlags::empty()) {
+                Ok(()) => removed += 1,
+                // A folder that somebody put there is nothing of ours.
+                Err(Errno::ISDIR | Errno::PERM) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         rustix::fs::fsync(&blobs)?;
         Ok(removed)

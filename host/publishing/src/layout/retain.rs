@@ -15,7 +15,8 @@ impl Layout {
     /// A kept manifest that is missing or damaged keeps nothing but itself: whoever needs it finds out, and room is made all the same.
     ///
     /// # Errors
-    /// What the operating system says, and then nothing was removed.
+    /// An index without the list of what was signed about a kept manifest: whoever lost it may bring it back, and then needs what it
+    /// lists. What the operating system says. Nothing was removed then.
     pub async fn retain(&self, manifests: BTreeSet<Digest>) -> Result<usize, RepositoryError> {
         let layout = self.clone();
         blocking(move || layout.retain_now(&manifests)).await
@@ -26,6 +27,16 @@ impl Layout {
         let writer = self.folder.lock(&doing)?;
         let mut index = self.read_index(&doing)?;
         let lists: BTreeSet<String> = manifests.iter().map(|&manifest| referrers_tag(manifest)).collect();
+        let tags: BTreeSet<&str> = index.manifests().filter_map(|(tag, _)| tag).collect();
+        for &manifest in manifests {
+            let list = referrers_tag(manifest);
+            // What was signed about it may be there and only not be found.
+            if !tags.contains(list.as_str()) && self.read_manifest(manifest).is_ok() {
+                let problem =
+                    format!("`{}` has no entry of `{list}`, so nothing is removed", super::index::FILE);
+                return Err(RepositoryError::Malformed { doing, problem });
+            }
+        }
         let listed = index.manifests().filter(|(tag, _)| tag.is_some_and(|tag| lists.contains(tag)));
         let listed = listed.filter_map(|(_, digest)| digest);
         let mut open: Vec<Digest> = manifests.iter().copied().chain(listed).collect();

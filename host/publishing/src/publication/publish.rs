@@ -18,7 +18,9 @@ pub struct Published {
     pub manifest: Digest,
     /// The tag that leads to it.
     pub tag: String,
-    /// Whether all of it was there before.
+    /// Whether the version was there before, with the same content.
+    pub was_tagged: bool,
+    /// Whether all of it was there before, these signatures included.
     pub was_there: bool,
 }
 
@@ -47,7 +49,7 @@ pub async fn publish(
             RepositoryError::Missing { doing, what: format!("the tag `{tag}`, just written,") }.into()
         );
     }
-    Ok(Published { manifest: digest, tag: tag.clone(), was_there: was_tagged && was_listed })
+    Ok(Published { manifest: digest, tag: tag.clone(), was_tagged, was_there: was_tagged && was_listed })
 }
 
 /// Keeps a release in a repository of the host's own, with the statements that were believed. The tag is for people and may

@@ -20,6 +20,8 @@ use std::sync::{Mutex, PoisonError};
 const TOKEN_ANSWER_BYTES_MAX: u64 = 64 << 10;
 /// What stands in a text where a secret stood.
 const MASK: &str = "***";
+/// Bytes of a secret that are looked for in what a registry sends.
+const REPEATED_BYTES_MIN: usize = 8;
 
 /// What is done with a repository: tokens are given for one or the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,14 +102,27 @@ impl Authorization {
 
     /// `text` without whatever the registry was told in confidence, should it repeat it.
     pub(super) fn masked(&self, mut text: String) -> String {
-        let granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let proofs = granted.iter().flatten().chain(&self.basic).map(|proof| &proof.secret);
-        for secret in proofs.chain(&self.password).map(ExposeSecret::expose_secret) {
-            if !secret.is_empty() {
-                text = text.replace(secret, MASK);
-            }
+        for secret in self.secrets() {
+            text = text.replace(secret.expose_secret(), MASK);
         }
         text
+    }
+
+    /// Whether a body repeats what the registry was told in confidence: what is wrong with it could not be said without it. What
+    /// is very short is in any body.
+    pub(super) fn is_repeated_in(&self, body: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(body);
+        let mut secrets = self.secrets();
+        secrets.any(|secret| {
+            let secret = secret.expose_secret();
+            secret.len() >= REPEATED_BYTES_MIN && text.contains(secret)
+        })
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = SecretString> {
+        let granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let proofs = granted.into_iter().flatten().chain(self.basic.clone()).map(|proof| proof.secret);
+        proofs.chain(self.password.clone()).filter(|secret| !secret.expose_secret().is_empty())
     }
 
     fn proof(&self, access: Access) -> Option<Proof> {

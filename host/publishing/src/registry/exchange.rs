@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use mainworker_domain::lifecycle::{backoff_ms, wait_asked_ms};
+use mainworker_domain::limits::OCI_MANIFEST_BYTES_MAX;
 use mainworker_domain::manifest::Retry;
 use mainworker_domain::origin::{Origin, Scheme};
 use serde::Deserialize;
@@ -22,6 +23,9 @@ const REDIRECTS_MAX: u32 = 5;
 const REASON_BYTES_MAX: u64 = 16 << 10;
 /// Characters that are shown of what a registry says.
 const SHOWN_CHARS_MAX: usize = 200;
+
+/// Bytes of a body of which errors may quote something: manifests, lists, statements. A module is not quoted.
+const QUOTED_BYTES_MAX: u64 = OCI_MANIFEST_BYTES_MAX;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("mainworker/", env!("CARGO_PKG_VERSION")));
 
@@ -47,6 +51,10 @@ pub(super) struct Exchange {
     retry_after_ms_max: u64,
     chance: Chance,
 }
+
+/// Marks an answer that the registry led to.
+#[derive(Clone, Copy, Debug)]
+struct FromElsewhere;
 
 #[derive(Deserialize)]
 struct Reasons {
@@ -165,6 +173,10 @@ impl Exchange {
                 }
                 uri = self.location(doing, &origin, answer.headers())?;
             } else {
+                let mut answer = answer;
+                if !is_at_home {
+                    answer.extensions_mut().insert(FromElsewhere);
+                }
                 return Ok(answer);
             }
         }
@@ -177,7 +189,15 @@ impl Exchange {
         body: Incoming,
         reading: &Reading<'_>,
     ) -> Result<Read, Trouble> {
-        self.transport.body(doing, body, reading).await
+        let read = self.transport.body(doing, body, reading).await?;
+        match &read {
+            Read::Whole(bytes)
+                if bytes.len() as u64 <= QUOTED_BYTES_MAX && self.authorization.is_repeated_in(bytes) =>
+            {
+                Err(doing.malformed("it sent back in its content what it was told in confidence"))
+            }
+            _ => Ok(read),
+        }
     }
 
     /// A text of the registry as it may be shown.
@@ -188,6 +208,10 @@ impl Exchange {
     /// The trouble of an answer that is not the one hoped for, with the reason that it gives.
     pub(super) async fn refused(&self, doing: &Doing, answer: Response<Incoming>, what: &str) -> Trouble {
         let (head, body) = answer.into_parts();
+        // A registry could have anybody's answers told by leading there.
+        if head.extensions.get::<FromElsewhere>().is_some() {
+            return doing.refused(head.status, &head.headers, None, what);
+        }
         let reading = Reading { bytes_max: REASON_BYTES_MAX, progress: &|_| {} };
         let said = match self.transport.body(doing, body, &reading).await {
             Ok(Read::Whole(bytes)) => reason(&bytes, |text| self.authorization.masked(text)),

@@ -70,8 +70,10 @@ pub(super) fn verify(
     for Good { key, statement, bundle } in good {
         let predicate = statement.predicate();
         match statement {
-            Statement::Provenance(_) if provenance.is_some() => continue,
-            Statement::Provenance(statement) => provenance = Some(statement),
+            // That of another key too: one may be revoked later, and then the other has to be there.
+            Statement::Provenance(statement) => {
+                provenance.get_or_insert(statement);
+            }
             Statement::TestResult(result) if tested => check_tests(&result)?,
             Statement::TestResult(_) => continue,
         }

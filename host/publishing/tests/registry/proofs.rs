@@ -317,6 +317,31 @@ async fn what_was_said_in_confidence_is_not_repeated() {
     assert!(error.to_string().contains("(NO: Basic *** is somebody:***)"), "{error}");
 }
 
+#[tokio::test]
+async fn content_that_repeats_it_is_not_quoted() {
+    let server = Server::start(|asked, _| {
+        let said = format!(r#"{{"schemaVersion":2,"mediaType":"{USERNAME}:{PASSWORD}"}}"#);
+        guarded(asked, &basic(), "Basic", || answer(200, "content-type: application/json\r\n", said))
+    });
+    let error = known(&server).manifest(digest(b"whatever")).await.unwrap_err();
+    assert!(matches!(error, RepositoryError::Malformed { .. }), "{error}");
+    assert!(!format!("{error} {error:?}").contains(PASSWORD), "{error}");
+}
+
+/// A registry could have the host tell what somebody says who is only reached from there.
+#[tokio::test]
+async fn what_is_said_where_a_registry_leads_is_not_repeated() {
+    let elsewhere = Server::start(|_, _| {
+        answer(403, "", r#"{"errors":[{"code":"INTERNAL","message":"the plan of the building"}]}"#)
+    });
+    let target = format!("http://{}/plan", elsewhere.host);
+    let server = Server::start(move |_, _| answer(307, &format!("location: {target}\r\n"), ""));
+    let error = pull(&registry(&server), &blob("module")).await.unwrap_err();
+    assert_eq!(elsewhere.lines(), ["GET /plan"]);
+    assert!(matches!(error, RepositoryError::Denied { .. }), "{error}");
+    assert!(!error.to_string().contains("building") && error.to_string().contains("403"), "{error}");
+}
+
 #[test]
 fn credentials_that_cannot_be_sent_are_said_at_once() {
     let server = Server::start(|_, _| answer(200, "", ""));

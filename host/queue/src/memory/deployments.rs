@@ -42,12 +42,12 @@ impl Rows {
 
     pub(super) fn rollback(&mut self, rollback: &Rollback) -> RolledBack {
         let Rollback { job, now, by, .. } = rollback;
-        let Some(current) = self.current(job) else { return RolledBack::NotDeployed };
-        let to = match rollback.target(&current) {
+        let current = self.current(job);
+        let to = match rollback.target(current.as_ref()) {
             Ok(to) => to,
             Err(answer) => return answer,
         };
-        let from = current.module;
+        let from = current.map(|current| current.module);
         let Some(revision) = self.revision(job, to).cloned() else { return rollback.not_kept() };
         let change = self.write_down(job, rollback.entry(from, &revision), None);
         self.supersede(job, *now);
@@ -55,7 +55,7 @@ impl Rows {
             kept.change = change;
             kept.row.superseded_at = None;
         }
-        self.set_current(job, Current { module: to, former: Some(from), rolled_back: true }, *now, by);
+        self.set_current(job, Current { module: to, former: from, rolled_back: true }, *now, by);
         RolledBack::Now { from, to }
     }
 

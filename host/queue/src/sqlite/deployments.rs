@@ -62,17 +62,17 @@ impl Writing<'_, '_> {
 
     pub(super) fn rollback(&mut self, rollback: &Rollback) -> Result<RolledBack, Failure> {
         let Rollback { job: name, now, by, .. } = rollback;
-        let (Some(job), Some(current)) = (self.known.job_id(name), self.current(name)?) else {
-            return Ok(RolledBack::NotDeployed);
-        };
-        let to = match rollback.target(&current) {
+        let current = self.current(name)?;
+        let to = match rollback.target(current.as_ref()) {
             Ok(to) => to,
             Err(answer) => return Ok(answer),
         };
-        let Some(row) = self.kept(name, &to)? else { return Ok(rollback.not_kept()) };
-        let from = current.module;
+        let (Some(job), Some(row)) = (self.known.job_id(name), self.kept(name, &to)?) else {
+            return Ok(rollback.not_kept());
+        };
+        let from = current.map(|current| current.module);
         let change = self.write_down(job, name, &rollback.entry(from, &row.revision), None)?;
-        self.set_current(job, &Current { module: to, former: Some(from), rolled_back: true }, *now, by)?;
+        self.set_current(job, &Current { module: to, former: from, rolled_back: true }, *now, by)?;
         let revision = self.known.add_revision(self.session, &to)?;
         self.session.execute(sql::MAKE_CURRENT, params![job, revision, change])?;
         Ok(RolledBack::Now { from, to })

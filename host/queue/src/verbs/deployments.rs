@@ -12,6 +12,10 @@ use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
 
+/// Widenings that the audit names of one deployment, and characters that it has of each: the history of the job has all of them.
+const WIDENINGS_NAMED: usize = 20;
+const WIDENING_CHARS: usize = 200;
+
 /// What is known of a revision. How long the texts are is bounded by whoever verifies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRevision {
@@ -71,7 +75,8 @@ pub enum Deployed {
 ///
 /// Without one named it leads to the one that was current before the current one, and only from one that was deployed: a
 /// second rollback is [`Already`](RolledBack::Already). It would otherwise lead back to what was just fled from, or two steps
-/// back if the first answer was lost or two people did the same; whoever means to go further names the revision.
+/// back if the first answer was lost or two people did the same; whoever means to go further names the revision. One that is
+/// named becomes current also where the job was taken away.
 #[derive(Clone, Debug)]
 pub struct Rollback {
     /// Of which job.
@@ -89,8 +94,8 @@ pub struct Rollback {
 pub enum RolledBack {
     /// Another revision is current.
     Now {
-        /// The module that was.
-        from: Digest,
+        /// The module that was; none if none was.
+        from: Option<Digest>,
         /// The module that is.
         to: Digest,
     },
@@ -100,7 +105,7 @@ pub enum RolledBack {
     NoFormer,
     /// The one that was named never was deployed, or is not kept any more.
     UnknownRevision,
-    /// No revision of the job is current. What was undeployed is deployed again, and so verified again.
+    /// None was named, and no revision of the job is current.
     NotDeployed,
 }
 
@@ -315,10 +320,18 @@ impl Change {
     }
 }
 
+impl NewRevision {
+    /// Whether the same was verified. From where it came is no part of that: one place has many names.
+    fn says_as(&self, other: &Self) -> bool {
+        let Self { from, .. } = other;
+        Self { from: from.clone(), ..self.clone() } == *other
+    }
+}
+
 impl Deploy {
     /// What is to be done, by the module that is current and by what is known of the one that is to be.
     pub(crate) fn decide(&self, current: Option<Digest>, known: Option<&NewRevision>) -> Deployed {
-        if current == Some(self.revision.module) && known == Some(&self.revision) {
+        if current == Some(self.revision.module) && known.is_some_and(|known| self.revision.says_as(known)) {
             Deployed::Already
         } else if current != self.expected {
             Deployed::Stale { current }
@@ -343,8 +356,11 @@ impl Deploy {
 
 impl Rollback {
     /// Where it leads, or why nowhere.
-    pub(crate) fn target(&self, current: &Current) -> Result<Digest, RolledBack> {
-        current.target(self.to)
+    pub(crate) fn target(&self, current: Option<&Current>) -> Result<Digest, RolledBack> {
+        match current {
+            Some(current) => current.target(self.to),
+            None => self.to.ok_or(RolledBack::NotDeployed),
+        }
     }
 
     /// What it comes to if the revision that it leads to is not kept.
@@ -353,14 +369,14 @@ impl Rollback {
     }
 
     /// What is written down of it.
-    pub(crate) fn entry(&self, from: Digest, to: &NewRevision) -> HistoryEntry {
+    pub(crate) fn entry(&self, from: Option<Digest>, to: &NewRevision) -> HistoryEntry {
         HistoryEntry {
             at: self.now,
             by: self.by.clone(),
             change: Change::RolledBack,
             module: to.module,
             version: to.version.clone(),
-            before: Some(from),
+            before: from,
             allowed_widenings: Vec::new(),
         }
     }
@@ -392,7 +408,11 @@ impl HistoryEntry {
             detail.push(format!("from {from}"));
         }
         if !self.allowed_widenings.is_empty() {
-            detail.push(format!("allowed {}", self.allowed_widenings.join(" ")));
+            let named = self.allowed_widenings.iter().take(WIDENINGS_NAMED);
+            let named = named.map(|name| name.chars().take(WIDENING_CHARS).collect::<String>());
+            let more = self.allowed_widenings.len().saturating_sub(WIDENINGS_NAMED);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            detail.push(format!("allowed {}{more}", named.collect::<Vec<_>>().join(" ")));
         }
         detail.join(", ")
     }

@@ -30,6 +30,7 @@ on_each_store! {
     a_second_rollback_goes_on_only_to_one_that_is_named
     after_a_rollback_a_deployment_can_be_rolled_back
     a_rollback_needs_somewhere_to_lead
+    what_was_taken_away_comes_back_by_its_name
     what_is_undeployed_leaves_all_but_its_place
     jobs_have_revisions_of_their_own
     the_order_is_of_what_was_done_and_not_of_the_clock
@@ -216,13 +217,13 @@ async fn what_is_known_of_the_current_one_is_replaced_in_its_place(store: &Harne
     assert_eq!((now.revision, now.since, now.by), (revision, at(2), Actor::Operator), "current since then");
     let row = &store.revisions("echo").await.revisions[0];
     assert_eq!((row.last_deployed_at, row.superseded_at), (at(9), None));
-    let led = RolledBack::Now { from: module(2), to: module(1) };
+    let led = RolledBack::Now { from: Some(module(2)), to: module(1) };
     assert_eq!(rolled_back(store, rollback(None, at(10))).await, led, "the one before is another one");
 }
 
 async fn a_rollback_leads_to_the_one_before(store: &Harness<'_, impl Store>) {
     deploy_to(store, 3).await;
-    let led = RolledBack::Now { from: module(3), to: module(2) };
+    let led = RolledBack::Now { from: Some(module(3)), to: module(2) };
     assert_eq!(rolled_back(store, rollback(None, at(9))).await, led);
     let now = current(store).await.unwrap();
     assert_eq!((now.revision, now.since, now.by), (new_revision(2), at(9), Actor::Operator));
@@ -250,9 +251,9 @@ async fn a_second_rollback_goes_on_only_to_one_that_is_named(store: &Harness<'_,
         assert_eq!(rolled_back(store, rollback(to, at(10))).await, RolledBack::Already);
     }
     assert_eq!((store.revisions("echo").await, store.audit(AuditFilter::default()).await), before);
-    let led = RolledBack::Now { from: module(2), to: module(1) };
+    let led = RolledBack::Now { from: Some(module(2)), to: module(1) };
     assert_eq!(rolled_back(store, rollback(Some(1), at(11))).await, led);
-    let led = RolledBack::Now { from: module(1), to: module(3) };
+    let led = RolledBack::Now { from: Some(module(1)), to: module(3) };
     assert_eq!(rolled_back(store, rollback(Some(3), at(12))).await, led, "also forth again");
     assert_eq!(rolled_back(store, rollback(None, at(13))).await, RolledBack::Already);
 }
@@ -261,7 +262,7 @@ async fn after_a_rollback_a_deployment_can_be_rolled_back(store: &Harness<'_, im
     deploy_to(store, 3).await;
     rolled_back(store, rollback(None, at(9))).await;
     store.deploy(deploy(4, Some(2), at(10))).await;
-    let led = RolledBack::Now { from: module(4), to: module(2) };
+    let led = RolledBack::Now { from: Some(module(4)), to: module(2) };
     assert_eq!(
         rolled_back(store, rollback(None, at(11))).await,
         led,
@@ -270,9 +271,8 @@ async fn after_a_rollback_a_deployment_can_be_rolled_back(store: &Harness<'_, im
 }
 
 async fn a_rollback_needs_somewhere_to_lead(store: &Harness<'_, impl Store>) {
-    for to in [None, Some(1)] {
-        assert_eq!(rolled_back(store, rollback(to, NOW)).await, RolledBack::NotDeployed);
-    }
+    assert_eq!(rolled_back(store, rollback(None, NOW)).await, RolledBack::NotDeployed);
+    assert_eq!(rolled_back(store, rollback(Some(1), NOW)).await, RolledBack::UnknownRevision);
     deploy_to(store, 1).await;
     assert_eq!(rolled_back(store, rollback(None, at(2))).await, RolledBack::NoFormer);
     store.enqueue([NewTask { revision: module(9), ..new_task(1) }], NOW).await;
@@ -282,13 +282,27 @@ async fn a_rollback_needs_somewhere_to_lead(store: &Harness<'_, impl Store>) {
     }
     assert_eq!(rolled_back(store, rollback(Some(1), at(2))).await, RolledBack::Already);
     undeploy(store, 3).await;
-    for to in [None, Some(1)] {
-        assert_eq!(rolled_back(store, rollback(to, at(4))).await, RolledBack::NotDeployed);
-    }
+    assert_eq!(rolled_back(store, rollback(None, at(4))).await, RolledBack::NotDeployed);
     store.deploy(deploy(2, None, at(5))).await;
     let answer = rolled_back(store, rollback(None, at(6))).await;
     assert_eq!(answer, RolledBack::NoFormer, "when it was deployed, none was current");
     assert_eq!(store.revisions("echo").await.history.len(), 3, "what leads nowhere is not written down");
+}
+
+async fn what_was_taken_away_comes_back_by_its_name(store: &Harness<'_, impl Store>) {
+    deploy_to(store, 2).await;
+    undeploy(store, 3).await;
+    let led = RolledBack::Now { from: None, to: module(1) };
+    assert_eq!(rolled_back(store, rollback(Some(1), at(4))).await, led);
+    let now = current(store).await.unwrap();
+    assert_eq!((now.revision, now.since), (new_revision(1), at(4)));
+    let found = store.revisions("echo").await;
+    let rows: Vec<_> = found.revisions.iter().map(|row| (row.revision.module, row.superseded_at)).collect();
+    assert_eq!(rows, [(module(1), None), (module(2), Some(at(3)))]);
+    assert_eq!((found.history[0].change, found.history[0].before), (Change::RolledBack, None));
+    assert_eq!(rolled_back(store, rollback(None, at(5))).await, RolledBack::Already);
+    let led = RolledBack::Now { from: Some(module(1)), to: module(2) };
+    assert_eq!(rolled_back(store, rollback(Some(2), at(6))).await, led);
 }
 
 async fn what_is_undeployed_leaves_all_but_its_place(store: &Harness<'_, impl Store>) {
@@ -337,7 +351,7 @@ async fn the_order_is_of_what_was_done_and_not_of_the_clock(store: &Harness<'_, 
     assert_eq!(store.modules("echo").await, modules([3, 2, 1]));
     let times: Vec<_> = store.revisions("echo").await.history.iter().map(|entry| entry.at).collect();
     assert_eq!(times, [at(10), at(50), at(100)]);
-    let led = RolledBack::Now { from: module(3), to: module(2) };
+    let led = RolledBack::Now { from: Some(module(3)), to: module(2) };
     assert_eq!(rolled_back(store, rollback(None, at(0))).await, led);
 }
 
@@ -519,7 +533,7 @@ fn outlives<F: Fixture>() {
         assert_eq!(seen(&store).await, before);
         assert_eq!(store.collect(collect(0)).await, [], "its task is still there");
         assert_eq!(rolled_back(&store, rollback(None, at(8))).await, RolledBack::NoFormer);
-        let led = RolledBack::Now { from: module(3), to: module(2) };
+        let led = RolledBack::Now { from: Some(module(3)), to: module(2) };
         assert_eq!(rolled_back(&store, rollback(Some(2), at(9))).await, led);
         assert_eq!(rolled_back(&store, rollback(None, at(9))).await, RolledBack::Already);
     });
@@ -530,7 +544,7 @@ fn outlives<F: Fixture>() {
         store.deploy(deploy(5, Some(2), at(11))).await;
     });
     let fixture = fixture.reopen();
-    let led = RolledBack::Now { from: module(5), to: module(2) };
+    let led = RolledBack::Now { from: Some(module(5)), to: module(2) };
     assert_eq!(block_on(fixture.store().rollback(rollback(None, at(12)))), Ok(led));
 }
 

@@ -25,7 +25,7 @@ async fn the_second_of_two_rollbacks_leads_nowhere(store: &Harness<'_, impl Stor
     for (number, former) in [(1, None), (2, Some(1)), (3, Some(2))] {
         store.deploy(deploy(number, former, at(i64::from(number)))).await;
     }
-    let led = RolledBack::Now { from: module(3), to: module(2) };
+    let led = RolledBack::Now { from: Some(module(3)), to: module(2) };
     same(store.roll_back(rollback(None, at(4))).await, led, "the first")?;
     same(store.roll_back(rollback(None, at(4))).await, RolledBack::Already, "the second")?;
     let current = store.store.deployments().await.unwrap().pop().map(|current| current.revision.module);

@@ -1,5 +1,6 @@
 //! Reading the body of a request: within its size and time, and only as the JSON that was meant.
 
+use super::fields::wrong_type;
 use super::limits::{
     BODY_READ, DISCARD, DISCARDED_BYTES_MAX, SCHEDULES_BODY_BYTES_MAX, SMALL_BODY_BYTES_MAX,
 };
@@ -259,11 +260,7 @@ pub(super) fn object<'a>(
     known: &'static [&'static str],
 ) -> Result<&'a serde_json::Map<String, Value>, ApiError> {
     let Value::Object(object) = value else {
-        return Err(ApiError::WrongType {
-            pointer: pointer.to_owned(),
-            found: mainworker_domain::table::type_name(value),
-            expected: "an object",
-        });
+        return Err(wrong_type(pointer, value, "an object"));
     };
     match object.keys().find(|key| !known.contains(&key.as_str())) {
         Some(unknown) => Err(unknown_field(what, pointer, unknown, known)),

@@ -5,6 +5,7 @@
 //! over is for another request.
 
 use super::body::{self, Kind, object};
+use super::fields::flag;
 use super::limits::{BULK, PAGE_TASKS_EXAMINED_MAX, PAGE_TASKS_MAX};
 use super::problem::ApiError;
 use super::{Api, filter};
@@ -18,7 +19,6 @@ use mainworker_queue::store::{Store, StoreError};
 use mainworker_queue::verbs::cancel::Cancelled;
 use mainworker_queue::verbs::list::{Filter, List};
 use mainworker_queue::verbs::retry::Retried;
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -113,14 +113,7 @@ async fn change(api: &Api, caller: &Caller, request: Request, verb: Verb) -> Res
 /// The filter, and whether to count only.
 fn read(bytes: &[u8], verb: Verb) -> Result<(Filter, bool), ApiError> {
     let body = body::small(bytes, &["filter", "preview"])?;
-    let preview = match &body["preview"] {
-        Value::Null => false,
-        Value::Bool(preview) => *preview,
-        other => {
-            let found = mainworker_domain::table::type_name(other);
-            return Err(ApiError::WrongType { pointer: "/preview".to_owned(), found, expected: "a boolean" });
-        }
-    };
+    let preview = flag(&body["preview"], "preview")?;
     if body["filter"].is_null() {
         return Err(ApiError::MissingField { what: "the request", field: "filter" });
     }

@@ -1,6 +1,7 @@
 //! `/v1/deployments`, and the revisions of jobs.
 
 use super::body::{self, Kind};
+use super::fields::{missing, text, texts};
 use super::named::Named;
 use super::problem::ApiError;
 use super::tasks::check_for;
@@ -105,7 +106,7 @@ pub(super) async fn roll_back(
     let WentBack { from, to, now } = api.host.roll_back(&job, to.as_ref(), &caller).await?;
     Ok(Json(RollbackAnswer {
         job: job.to_string(),
-        from: Some(from.to_string()),
+        from: from.map(|from| from.to_string()),
         to: to.to_string(),
         rollback: if now { "rolled-back" } else { "already" }.to_owned(),
     }))
@@ -134,7 +135,6 @@ fn known(api: &Api, name: &str) -> Result<JobName, ApiError> {
 }
 
 fn asked(fields: &Value) -> Result<DeployAsked, ApiError> {
-    let missing = |field| ApiError::MissingField { what: "the request", field };
     let name = text(fields, "job")?.ok_or_else(|| missing("job"))?;
     let job = JobName::parse(name).map_err(|error| invalid("/job", "job", name, error.to_string()))?;
     let revision = match (text(fields, "version")?, text(fields, "digest")?) {
@@ -148,20 +148,8 @@ fn asked(fields: &Value) -> Result<DeployAsked, ApiError> {
     Ok(DeployAsked {
         wanted: Wanted { job, revision },
         from: text(fields, "from")?.ok_or_else(|| missing("from"))?.to_owned(),
-        allow_widening: widenings(&fields["allowWidening"])?,
+        allow_widening: widenings(fields)?,
     })
-}
-
-fn text<'a>(fields: &'a Value, field: &'static str) -> Result<Option<&'a str>, ApiError> {
-    match &fields[field] {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text)),
-        other => Err(ApiError::WrongType {
-            pointer: format!("/{field}"),
-            found: mainworker_domain::table::type_name(other),
-            expected: "a string",
-        }),
-    }
 }
 
 fn digest(pointer: &'static str, text: &str) -> Result<Digest, ApiError> {
@@ -169,32 +157,14 @@ fn digest(pointer: &'static str, text: &str) -> Result<Digest, ApiError> {
     Digest::parse(text).ok_or_else(|| invalid(pointer, "digest", text, expected))
 }
 
-fn widenings(value: &Value) -> Result<Vec<String>, ApiError> {
-    let items = match value {
-        Value::Null => return Ok(Vec::new()),
-        Value::Array(items) if items.len() <= WIDENINGS_MAX => items,
-        Value::Array(items) => {
-            let (found, expected) =
-                (format!("{} names", items.len()), format!("expected at most {WIDENINGS_MAX}"));
-            return Err(invalid("/allowWidening", "list of widenings", &found, expected));
-        }
-        other => {
-            return Err(ApiError::WrongType {
-                pointer: "/allowWidening".to_owned(),
-                found: mainworker_domain::table::type_name(other),
-                expected: "an array of strings",
-            });
-        }
-    };
-    let names = items.iter().enumerate().map(|(index, item)| match item {
-        Value::String(name) => Ok(name.clone()),
-        other => Err(ApiError::WrongType {
-            pointer: format!("/allowWidening/{index}"),
-            found: mainworker_domain::table::type_name(other),
-            expected: "a string",
-        }),
-    });
-    names.collect()
+fn widenings(fields: &Value) -> Result<Vec<String>, ApiError> {
+    let names = texts(fields, "allowWidening")?.unwrap_or_default();
+    if names.len() > WIDENINGS_MAX {
+        let (found, expected) =
+            (format!("{} names", names.len()), format!("expected at most {WIDENINGS_MAX}"));
+        return Err(invalid("/allowWidening", "list of widenings", &found, expected));
+    }
+    Ok(names)
 }
 
 fn invalid(pointer: &'static str, what: &'static str, found: &str, expected: String) -> ApiError {

@@ -1,5 +1,6 @@
 //! Which tasks: filters as clients write them, and as the store takes them.
 
+use super::fields::wrong_type;
 use super::problem::ApiError;
 use super::query::Parameters;
 use super::shortened;
@@ -62,11 +63,7 @@ pub(super) fn of_json(
     let text = |name: &str| match object.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(ApiError::WrongType {
-            pointer: format!("{pointer}/{name}"),
-            found: mainworker_domain::table::type_name(other),
-            expected: "a string",
-        }),
+        Some(other) => Err(wrong_type(format!("{pointer}/{name}"), other, "a string")),
     };
     Ok(TaskFilter {
         state: text("state")?,

@@ -1,6 +1,7 @@
 //! `POST /v1/tasks/{id}/retry`: a task that ended without a result gets a new life.
 
 use super::body::{self, Kind};
+use super::fields::wrong_type;
 use super::problem::ApiError;
 use super::tasks::{NamedTask, check_job, unknown};
 use super::{Api, openapi};
@@ -49,11 +50,8 @@ fn delay_ms(value: &Value) -> Result<u64, ApiError> {
     if value.is_null() {
         return Ok(0);
     }
-    let delay_ms = value.as_u64().ok_or_else(|| ApiError::WrongType {
-        pointer: "/delayMs".to_owned(),
-        found: mainworker_domain::table::type_name(value),
-        expected: "a whole number from 0",
-    })?;
+    let delay_ms = value.as_u64();
+    let delay_ms = delay_ms.ok_or_else(|| wrong_type("/delayMs", value, "a whole number from 0"))?;
     if delay_ms > DELAY_MS_MAX {
         return Err(ApiError::Options(OptionError::Invalid {
             option: "delayMs",

@@ -1,6 +1,7 @@
 //! `/v1/schedules`: what runs by itself, and when.
 
 use super::body::{self, Kind};
+use super::fields::{flag, missing, text, wrong_type};
 use super::limits::{NEXT_TIMES, NEXT_TIMES_MAX};
 use super::named::Named;
 use super::problem::ApiError;
@@ -234,7 +235,7 @@ pub(super) async fn backfill_schedule(
     let backfill = Backfill {
         from: moment(&fields, "from")?,
         to: moment(&fields, "to")?,
-        preview: preview(&fields["preview"])?,
+        preview: flag(&fields["preview"], "preview")?,
     };
     if api.host.is_stopping() {
         return Err(ApiError::Stopping);
@@ -255,28 +256,9 @@ async fn reading<T: Send + 'static>(
 }
 
 fn moment(fields: &Value, field: &'static str) -> Result<Timestamp, ApiError> {
-    match &fields[field] {
-        Value::Null => Err(ApiError::MissingField { what: "the request", field }),
-        Value::String(text) => Timestamp::parse(text)
-            .ok_or_else(|| filter::bad(field, text, "a time such as `2015-05-17T08:05:32Z`".to_owned())),
-        other => Err(ApiError::WrongType {
-            pointer: format!("/{field}"),
-            found: mainworker_domain::table::type_name(other),
-            expected: "a string",
-        }),
-    }
-}
-
-fn preview(value: &Value) -> Result<bool, ApiError> {
-    match value {
-        Value::Null => Ok(false),
-        Value::Bool(preview) => Ok(*preview),
-        other => Err(ApiError::WrongType {
-            pointer: "/preview".to_owned(),
-            found: mainworker_domain::table::type_name(other),
-            expected: "a boolean",
-        }),
-    }
+    let text = text(fields, field)?.ok_or_else(|| missing(field))?;
+    Timestamp::parse(text)
+        .ok_or_else(|| filter::bad(field, text, "a time such as `2015-05-17T08:05:32Z`".to_owned()))
 }
 
 /// Reads what a set is to be. Definitions are read as they were written, so that their numbers stay.
@@ -285,19 +267,13 @@ fn read_apply(api: &Api, bytes: &[u8]) -> Result<Apply, ApiError> {
     let value = |raw: Option<&RawValue>| {
         raw.and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok()).unwrap_or_default()
     };
-    let wrong = |pointer: &str, value: &Value, expected| ApiError::WrongType {
-        pointer: pointer.to_owned(),
-        found: mainworker_domain::table::type_name(value),
-        expected,
-    };
-    let missing = |field| ApiError::MissingField { what: "the request", field };
     let set = match value(Some(set.ok_or_else(|| missing("set"))?)) {
         Value::String(set) => parse_name(&set)?,
-        other => return Err(wrong("/set", &other, "a string")),
+        other => return Err(wrong_type("/set", &other, "a string")),
     };
     let schedules = schedules.ok_or_else(|| missing("schedules"))?;
     let schedules: BTreeMap<String, &RawValue> = serde_json::from_str(schedules.get())
-        .map_err(|_| wrong("/schedules", &value(Some(schedules)), "an object"))?;
+        .map_err(|_| wrong_type("/schedules", &value(Some(schedules)), "an object"))?;
     let mut definitions = BTreeMap::new();
     for (name, raw) in schedules {
         let name = parse_name(&name)?;
@@ -310,10 +286,10 @@ fn read_apply(api: &Api, bytes: &[u8]) -> Result<Apply, ApiError> {
         Value::Null => None,
         seen => match serde_json::from_value::<BTreeMap<String, u64>>(seen.clone()) {
             Ok(seen) => Some(seen),
-            Err(_) => return Err(wrong("/seen", &seen, "an object of whole numbers")),
+            Err(_) => return Err(wrong_type("/seen", &seen, "an object of whole numbers")),
         },
     };
-    let preview = preview(&value(previewed))?;
+    let preview = flag(&value(previewed), "preview")?;
     Ok(Apply { set: Some(set), definitions, deletes: Vec::new(), seen, preview })
 }
 

@@ -1,6 +1,7 @@
 //! `/v1/tokens`: who may ask this host for something.
 
 use super::body::{self, Kind};
+use super::fields::{missing, text, texts};
 use super::named::Named;
 use super::problem::ApiError;
 use super::{Api, openapi, shortened};
@@ -75,26 +76,6 @@ pub(super) async fn revoke_token(
 
 /// Reads what is asked for. Whether it can be meant is for [`crate::tokens::create`].
 fn asked(body: &Value) -> Result<TokenAsked, ApiError> {
-    let wrong = |field: &str, found: &Value, expected| ApiError::WrongType {
-        pointer: format!("/{field}"),
-        found: mainworker_domain::table::type_name(found),
-        expected,
-    };
-    let missing = |field| ApiError::MissingField { what: "the request", field };
-    let text = |field: &'static str| match &body[field] {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.clone())),
-        other => Err(wrong(field, other, "a string")),
-    };
-    let texts = |field: &'static str| match &body[field] {
-        Value::Null => Ok(None),
-        Value::Array(values) => {
-            let text = |value: &Value| value.as_str().map(str::to_owned);
-            let texts = values.iter().map(|value| text(value).ok_or_else(|| wrong(field, value, "strings")));
-            texts.collect::<Result<Vec<_>, _>>().map(Some)
-        }
-        other => Err(wrong(field, other, "an array of strings")),
-    };
     let role = |word: String| {
         let words = Role::ALL.map(Role::as_str);
         Role::parse(&word).ok_or_else(|| ApiError::TokenInvalid {
@@ -114,22 +95,22 @@ fn asked(body: &Value) -> Result<TokenAsked, ApiError> {
             nearest: None,
         })
     };
-    let moment = |text: String| {
-        Timestamp::parse(&text).ok_or_else(|| ApiError::TokenInvalid {
+    let moment = |text: &str| {
+        Timestamp::parse(text).ok_or_else(|| ApiError::TokenInvalid {
             pointer: "/expiresAt",
             problem: format!(
                 "it expires at `{}`, expected a time such as `2015-05-17T08:05:32Z`",
-                shortened(&text)
+                shortened(text)
             ),
             nearest: None,
         })
     };
-    let roles = texts("roles")?.ok_or_else(|| missing("roles"))?;
+    let roles = texts(body, "roles")?.ok_or_else(|| missing("roles"))?;
     Ok(TokenAsked {
-        source: text("source")?.ok_or_else(|| missing("source"))?,
-        jobs: texts("jobs")?.map(|names| names.into_iter().map(job).collect()).transpose()?,
+        source: text(body, "source")?.ok_or_else(|| missing("source"))?.to_owned(),
+        jobs: texts(body, "jobs")?.map(|names| names.into_iter().map(job).collect()).transpose()?,
         roles: roles.into_iter().map(role).collect::<Result<_, _>>()?,
-        expires_at: text("expiresAt")?.map(moment).transpose()?,
+        expires_at: text(body, "expiresAt")?.map(moment).transpose()?,
     })
 }
 

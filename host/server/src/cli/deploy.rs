@@ -4,6 +4,7 @@ use super::difference::warn_of_no_widening;
 use super::remote::{RemoteArgs, print_json};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::hints;
 use crate::terminal::{self, TransferView};
 use clap::Args;
 use mainworker_client::Client;
@@ -20,7 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Asks a running host to take a module from a registry or a directory, to verify who published it and that it was tested, to
 /// compile it, and to run it for its job from now on. The host does not restart. Tasks that are queued keep the revision they
-/// were accepted with, unless their job.toml wants the newest.
+/// were accepted with, unless their job.toml wants the newest. A revision that was deployed before, and of which the host has lost
+/// something, is brought back by its version or digest, whether it is current or not.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   mainworker deploy edge-logs --from oci://registry.example/jobs
@@ -86,7 +88,7 @@ pub(super) fn deploy(args: &DeployArgs) -> Result<ExitCode, Failure> {
                 _ => ExitCode::Refused,
             },
             outcome: Outcome::Refused,
-            hint: error.hint.clone(),
+            hint: error.hint.as_deref().map(hints::of_host),
             ..Failure::host(&error.message)
         }),
     }
@@ -107,7 +109,7 @@ async fn follow(client: &Client, id: &str) -> Result<DeploymentInfo, Failure> {
     let mut view = None;
     loop {
         let info = client.deployment(id).await?;
-        if matches!(info.state.as_str(), "deployed" | "already" | "refused") {
+        if matches!(info.state.as_str(), "deployed" | "already" | "restored" | "refused") {
             if let Some(view) = view {
                 TransferView::end(view);
             }
@@ -125,6 +127,9 @@ fn summary(info: &DeploymentInfo) -> String {
     };
     let (version, revision) = (shown(&info.version), shown(&info.revision));
     match info.state.as_str() {
+        "restored" => {
+            format!("{} {version} is here again, revision {revision}; what is current is as it was", info.job)
+        }
         "already" => format!("{} {version} is current already, revision {revision}", info.job),
         _ => format!("deployed {} {version}, revision {revision}", info.job),
     }

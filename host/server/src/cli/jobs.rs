@@ -4,6 +4,7 @@ use super::module::{describe, describe_job, to_json};
 use super::remote::{RemoteArgs, print_json};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::hints;
 use crate::modules_folder::ModulesFolder;
 use crate::settings::Settings;
 use crate::terminal;
@@ -155,7 +156,7 @@ fn of_host(list: JobList) -> (Vec<Listed>, Vec<Failure>) {
 fn unusable(job: &JobInfo) -> Option<Failure> {
     let ErrorInfo { code, message, hint } = job.error.clone()?;
     let message = format!("`{}` cannot be used: {message}", job.name);
-    Some(Failure { code, hint, ..Failure::unavailable(message, "") })
+    Some(Failure { code, hint: hint.map(|hint| hints::of_host(&hint)), ..Failure::unavailable(message, "") })
 }
 
 fn of_folder(whose: &Whose) -> Result<(Vec<Listed>, Vec<Failure>), Failure> {
@@ -192,14 +193,13 @@ fn show(name: &str, whose: &Whose, as_json: bool) -> Result<ExitCode, Failure> {
 fn show_of_host(job: Job, as_json: bool) -> Result<ExitCode, Failure> {
     if as_json {
         print_json(&job)?;
-        return Ok(ExitCode::Completed);
+        return Ok(if job.manifest.is_some() { ExitCode::Completed } else { ExitCode::Refused });
     }
     let Job { job, manifest, payload_schema, result_schema } = job;
     let (Some(manifest), Some(revision)) = (manifest, &job.revision) else {
-        return Err(unusable(&job).unwrap_or_else(|| Failure {
-            hint: None,
-            ..Failure::unavailable(format!("`{}` has no module any more", job.name), "")
-        }));
+        let away = format!("`{}` has no module any more", job.name);
+        let away = || Failure::unavailable(away, hints::of_job_away(&job.name));
+        return Err(unusable(&job).unwrap_or_else(away));
     };
     let manifest = Manifest::from_json(&manifest).map_err(|error| {
         Failure::host(format!("the host describes `{}` in a way that is not known here: {error}", job.name))

@@ -3,14 +3,15 @@
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hints;
+use crate::small_file;
 use crate::terminal;
 use clap::{Args, Subcommand};
 use mainworker_publishing::key::{KeyError, PublicKey, SigningKey};
 use rand::rngs::SysRng;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -140,14 +141,11 @@ pub(super) fn read(path: &Path) -> Result<SecretString, Failure> {
         let message = format!("reading the key `{shown}`: {error}");
         Failure::usage("key_unreadable", message, hints::of_signing_key())
     };
-    let file = File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text).map_err(unreadable)?;
-    Ok(SecretString::from(text))
+    small_file::read_text(path, KEY_FILE_BYTES_MAX).map(SecretString::from).map_err(unreadable)
 }
 
 /// A key that is none. Nothing of it is shown.
 pub(super) fn unusable(path: &Path, error: &KeyError) -> Failure {
     let message = format!("the key `{}`: {error}", path.display());
-    Failure::usage("key_unusable", message, hints::of_signing_key())
+    Failure::usage("key_unusable", message, hints::of_key(error))
 }

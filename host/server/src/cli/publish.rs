@@ -33,6 +33,7 @@ use mainworker_publishing::repository::{Repository, digest_of};
 use mainworker_publishing::statement::{SampleFile, SchemaDigests};
 use mainworker_publishing::trust::TrustPolicy;
 use secrecy::SecretString;
+use semver::Version;
 use serde_json::json;
 use std::env;
 use std::fs;
@@ -96,7 +97,7 @@ pub(super) fn publish(args: &PublishArgs) -> Result<ExitCode, Failure> {
     let signing = signing_key(&args.key)?;
     let built = BuiltFrom::find(args.commit.as_deref(), args.builder.as_deref())?;
     let settings = Settings::load(args.settings.as_deref())?;
-    let known = former::known(signing.public_key(), &settings.trust.policy);
+    let known = former::known(signing.public_key(), &settings.trust.policy)?;
     let publisher = Publisher { args, signing, built, known };
     let tested = test(&args.modules, args.samples.as_deref())?;
     let runtime = Builder::new_multi_thread()
@@ -144,15 +145,17 @@ fn signing_key(from: &Path) -> Result<SigningKey, Failure> {
         })?;
         SecretString::from(pem)
     } else {
-        warn_of_readers(from);
         key::read(from)?
     };
-    SigningKey::from_pem(&pem).map_err(|error| key::unusable(from, &error))
+    let key = SigningKey::from_pem(&pem).map_err(|error| key::unusable(from, &error))?;
+    warn_of_readers(from);
+    Ok(key)
 }
 
-/// Whoever reads the key publishes.
+/// Whoever reads the key publishes. No file is of this name where the key is in a variable.
 fn warn_of_readers(key: &Path) {
-    if let Ok(found) = fs::metadata(key)
+    if key != Path::new("env")
+        && let Ok(found) = fs::metadata(key)
         && found.mode() & 0o077 != 0
     {
         let told = format!("others may read the signing key, its mode is {:04o}", found.mode() & 0o7777);
@@ -167,7 +170,8 @@ struct Done {
     module: Digest,
     published: Published,
     difference: Difference,
-    is_first: bool,
+    /// The version that it was compared with; none for a first one.
+    former: Option<Version>,
 }
 
 /// A module that is signed and not yet pushed.
@@ -178,7 +182,8 @@ struct Ready {
     /// The manifest that it is there with.
     there: Option<Digest>,
     difference: Difference,
-    is_first: bool,
+    /// The version that it was compared with; none for a first one.
+    former: Option<Version>,
 }
 
 /// Who publishes.
@@ -202,13 +207,18 @@ impl Publisher<'_> {
         }
         check_allowed(self.args, &ready)?;
         let mut done = Vec::new();
-        for Ready { publication, there, difference, is_first, job, version } in ready {
+        for Ready { publication, there, difference, former, job, version } in ready {
             let published = match there {
-                Some(manifest) => Published { manifest, tag: publication.tag().to_owned(), was_there: true },
+                Some(manifest) => Published {
+                    manifest,
+                    tag: publication.tag().to_owned(),
+                    was_tagged: true,
+                    was_there: true,
+                },
                 None => push(repository, &job, &publication).await?,
             };
             let module = publication.module().descriptor.digest;
-            done.push(Done { job, version, module, published, difference, is_first });
+            done.push(Done { job, version, module, published, difference, former });
         }
         Ok(done)
     }
@@ -243,10 +253,11 @@ impl Publisher<'_> {
         let unsigned = Unsigned::new(module.bytes().to_vec(), facts).map_err(failed)?;
         let publication = unsigned.sign(&self.signing).map_err(failed)?;
         let wanted = Wanted { job: job.name.clone(), revision: WantedRevision::Version(job.version.clone()) };
-        let key = self.signing.public_key();
-        let there = there::left_as_it_is(repository, &publication, &wanted, key).await.map_err(failed)?;
+        let there =
+            there::left_as_it_is(repository, &publication, &wanted, &self.known).await.map_err(failed)?;
         let (job, version) = (job.name.clone(), job.version.to_string());
-        Ok(Ready { job, version, publication, there, difference, is_first: former.is_none() })
+        let former = former.map(|former| former.version);
+        Ok(Ready { job, version, publication, there, difference, former })
     }
 }
 
@@ -276,7 +287,7 @@ fn sample_files(folder: &Path, names: &[String]) -> Result<Vec<SampleFile>, Fail
 
 /// Each widening is named; what is named and is none is told.
 fn check_allowed(args: &PublishArgs, ready: &[Ready]) -> Result<(), Failure> {
-    let later = || ready.iter().filter(|one| !one.is_first);
+    let later = || ready.iter().filter(|one| one.former.is_some());
     for name in &args.allow.allowed {
         if !later().any(|one| one.difference.widenings.iter().any(|widening| widening.name == *name)) {
             let nearest = later().find_map(|one| {
@@ -291,7 +302,9 @@ fn check_allowed(args: &PublishArgs, ready: &[Ready]) -> Result<(), Failure> {
         .filter_map(|one| Some((one, one.difference.check(&one.job, &args.allow.allowed).err()?)))
         .collect();
     for (one, _) in &refused {
-        show(&one.job, &one.difference, &args.allow.allowed);
+        if let Some(former) = &one.former {
+            show(&one.job, former, &one.difference, &args.allow.allowed);
+        }
     }
     if args.json && !refused.is_empty() {
         let shown = |(one, not_allowed): &(&Ready, NotAllowed)| json!({ "job": one.job.as_str(), "version": one.version, "notAllowed": not_allowed.names });
@@ -305,11 +318,8 @@ fn check_allowed(args: &PublishArgs, ready: &[Ready]) -> Result<(), Failure> {
     }
 }
 
-fn show(job: &JobName, difference: &Difference, allowed: &[String]) {
-    terminal::note(&format!(
-        "{job}, beside the version before it:\n{}",
-        difference::shown(difference, allowed)
-    ));
+fn show(job: &JobName, former: &Version, difference: &Difference, allowed: &[String]) {
+    terminal::note(&format!("{job}, beside {former}:\n{}", difference::shown(difference, allowed)));
 }
 
 fn print(args: &PublishArgs, done: &[Done]) -> Result<(), Failure> {
@@ -322,7 +332,8 @@ fn print(args: &PublishArgs, done: &[Done]) -> Result<(), Failure> {
                 "module": done.module.to_string(),
                 "manifest": done.published.manifest.to_string(),
                 "wasThere": done.published.was_there,
-                "isFirst": done.is_first,
+                "isFirst": done.former.is_none(),
+                "comparedWith": done.former.as_ref().map(Version::to_string),
                 "widenings": done.difference.widenings.iter().map(|one| &one.name).collect::<Vec<_>>(),
             })
         };
@@ -335,14 +346,22 @@ fn print(args: &PublishArgs, done: &[Done]) -> Result<(), Failure> {
             terminal::print(&format!("there already: {release}"))?;
             continue;
         }
-        if done.is_first {
-            let all = difference::shown(&done.difference, &[]);
-            terminal::note(&format!(
-                "{} is published for the first time; all that it may do:\n{all}",
-                done.job
-            ));
-        } else if !done.difference.is_empty() {
-            show(&done.job, &done.difference, &args.allow.allowed);
+        match &done.former {
+            _ if done.published.was_tagged => {
+                terminal::note(&format!(
+                    "{} {} is there; it is signed with this key too now",
+                    done.job, done.version
+                ));
+            }
+            None => {
+                let all = difference::shown(&done.difference, &[]);
+                terminal::note(&format!(
+                    "{} is published for the first time; all that it may do:\n{all}",
+                    done.job
+                ));
+            }
+            Some(_) if done.difference.is_empty() => {}
+            Some(former) => show(&done.job, former, &done.difference, &args.allow.allowed),
         }
         terminal::print(&format!("published {release}"))?;
     }

@@ -25,7 +25,9 @@ pub struct RevisionsArgs {
   mainworker rollback edge-logs 3b1f0c9a22d4
 
 Without a revision it is the one that was current before; `mainworker revisions JOB` lists them. It is verified again: what the
-settings do not trust any more does not come back.")]
+settings do not trust any more does not come back.
+
+Exit codes: 0 it is current · 1 there is no such job or revision, or none to go back to · 2 usage · 5 it cannot be used any more · 6 the host is unreachable, or the credential lacks the role `deploy`.")]
 pub struct RollbackArgs {
     #[command(flatten)]
     of: OfJob,
@@ -38,7 +40,11 @@ pub struct RollbackArgs {
 /// `mainworker cancel --job JOB` ends them.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
-  mainworker undeploy edge-logs")]
+  mainworker undeploy edge-logs
+
+`mainworker rollback JOB VERSION` brings it back.
+
+Exit codes: 0 it is gone · 1 there is no such job · 6 the host is unreachable, or the credential lacks the role `deploy`.")]
 pub struct UndeployArgs {
     #[command(flatten)]
     of: OfJob,

@@ -64,6 +64,9 @@ fn check(settings: &Settings) -> Result<ExitCode, Failure> {
             format!("`[trust.keys.{id}]` was valid until {until}: nothing is deployed with it any more");
         terminal::print_warning(&told, None);
     }
+    if !settings.trust.policy.keys.is_empty() && settings.trust.from.is_empty() {
+        terminal::print_warning("`[trust]` has keys and no `from`: nothing is deployed from anywhere", None);
+    }
     let file = match &settings.file {
         Some(file) => format!("`{}`", file.display()),
         None => "no settings file; everything is at its default".to_owned(),

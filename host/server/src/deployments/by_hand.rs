@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// What a rollback did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WentBack {
-    /// What was current.
-    pub from: Digest,
+    /// What was current; none if the job had been taken away.
+    pub from: Option<Digest>,
     /// What is.
     pub to: Digest,
     /// Whether that is new.
@@ -25,8 +25,8 @@ pub struct WentBack {
 }
 
 impl Host {
-    /// Lets a former revision of a job run from now on: the named one, or the one before the current. It is verified and
-    /// compiled first, as at its deployment.
+    /// Lets a former revision of a job run from now on: the named one, also of a job that was taken away, or the one before the
+    /// current. It is verified and compiled first, as at its deployment.
     ///
     /// # Errors
     /// A revision that is not here, or cannot be used any more.
@@ -55,7 +55,7 @@ impl Host {
                 self.tell_deployment(job, "rolled-back", Some(to));
                 Ok(WentBack { from, to, now: true })
             }
-            RolledBack::Already => Ok(WentBack { from: to, to, now: false }),
+            RolledBack::Already => Ok(WentBack { from: Some(to), to, now: false }),
             RolledBack::UnknownRevision => {
                 Err(DeploymentRefused::UnknownRevision { job: job.clone(), revision: to.to_string() })
             }
@@ -77,7 +77,7 @@ impl Host {
                 DeploymentRefused::Undeployed { job: job.clone() }
             }
             (RolledBack::NotDeployed, _) => self.not_deployed(job.as_str()),
-            _ => DeploymentRefused::NoFormer { job: job.clone() },
+            _ => DeploymentRefused::NoFormer { job: job.clone(), kept: found.revisions.len() },
         }
     }
 
@@ -118,9 +118,9 @@ impl Host {
 /// A revision of a job as people name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RevisionName {
-    /// By its module.
-    Module(Digest),
-    /// By the digits with which the digest of its module begins.
+    /// By its module or its manifest.
+    Digest(Digest),
+    /// By the digits with which the digest of either begins.
     Digits(String),
     /// By its version.
     Version(Version),
@@ -135,8 +135,8 @@ impl RevisionName {
     /// # Errors
     /// A text that is neither digest nor version.
     pub fn parse(text: &str) -> Result<Self, DeploymentRefused> {
-        if let Some(module) = Digest::parse(text) {
-            return Ok(Self::Module(module));
+        if let Some(digest) = Digest::parse(text) {
+            return Ok(Self::Digest(digest));
         }
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
         let is_digit = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
@@ -153,8 +153,11 @@ impl RevisionName {
 
     fn is_of(&self, row: &RevisionRow) -> bool {
         match self {
-            Self::Module(module) => row.revision.module == *module,
-            Self::Digits(digits) => row.revision.module.hex().starts_with(digits),
+            Self::Digest(digest) => [row.revision.module, row.revision.oci_manifest].contains(digest),
+            Self::Digits(digits) => {
+                let digests = [row.revision.module, row.revision.oci_manifest];
+                digests.iter().any(|digest| digest.hex().starts_with(digits))
+            }
             Self::Version(version) => row.revision.version == version.to_string(),
         }
     }
@@ -185,7 +188,7 @@ impl RevisionName {
 impl fmt::Display for RevisionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Module(module) => module.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
             Self::Digits(digits) => f.write_str(digits),
             Self::Version(version) => version.fmt(f),
         }

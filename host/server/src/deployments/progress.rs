@@ -65,7 +65,7 @@ impl Progress {
 }
 
 fn is_over(state: &str) -> bool {
-    matches!(state, "deployed" | "already" | "refused")
+    matches!(state, "deployed" | "already" | "restored" | "refused")
 }
 
 /// The end of one that was refused.

@@ -68,14 +68,16 @@ pub enum DeploymentRefused {
     #[error(transparent)]
     Widened(#[from] NotAllowed),
     /// Older than what is current.
-    #[error("`{job}` {found} is older than the current {current}, expected a newer one")]
+    #[error("`{job}` {found} is older than {current}, which {}, expected a newer one", if *runs { "is current" } else { "ran last" })]
     Downgrade {
         /// The job.
         job: JobName,
         /// The version.
         found: String,
-        /// That of the current revision.
+        /// That of the current revision, or of the last one of a job that was taken away.
         current: String,
+        /// Whether that is current.
+        runs: bool,
     },
     /// It cannot be compiled, or not be kept.
     #[error("{}", .0.message)]
@@ -121,11 +123,13 @@ pub enum DeploymentRefused {
         /// What is current.
         current: Digest,
     },
-    /// Nothing was current before.
-    #[error("`{job}` has no revision that was current before")]
+    /// Nothing was current when the current one was deployed.
+    #[error("none was current before the current revision of `{job}` was deployed")]
     NoFormer {
         /// The job.
         job: JobName,
+        /// Revisions that are kept.
+        kept: usize,
     },
     /// A deployment that nobody asked for, or that ended long ago.
     #[error("there is no deployment `{id}` here")]

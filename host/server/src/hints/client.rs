@@ -70,16 +70,21 @@ fn of_socket(problem: &str) -> String {
     }
 }
 
+/// What a host hints at, so that no line of it looks like one of this program.
+pub fn of_host(hint: &str) -> String {
+    hint.replace('\n', "\n  ")
+}
+
 /// The host knows best. Where it says nothing, or what only a program can do, there may be a command.
 fn of_problem(problem: &Problem) -> Option<String> {
     // What was seen and sent is the command's own affair, so it knows better.
     let is_own = matches!(problem.code.as_str(), "schedule_changed" | "backfill_invalid");
     let is_of_requests = |hint: &String| hint.contains("`GET /") || hint.contains("`/openapi.json`");
     if let Some(hint) = problem.hint.as_ref().filter(|hint| !is_own && !is_of_requests(hint)) {
-        return Some(hint.clone());
+        return Some(of_host(hint));
     }
     let hint = match problem.code.as_str() {
-        "unknown_job" => "`mainworker stats` lists the jobs of the host",
+        "unknown_job" => "`mainworker jobs` lists the jobs of the host",
         "unknown_task" => "`mainworker list` lists tasks; those that ended long ago are deleted",
         "not_cancellable" => "it has ended already; `mainworker status ID` says how",
         "not_retryable" => "`mainworker status ID` says how it stands",
@@ -176,7 +181,7 @@ mod tests {
         let said = of_client(&problem("unknown_job", Some("did you mean `echo`?")));
         assert_eq!(said.as_deref(), Some("did you mean `echo`?"));
         let said = of_client(&problem("unknown_job", Some("`GET /v1/jobs` lists the jobs")));
-        assert_eq!(said.as_deref(), Some("`mainworker stats` lists the jobs of the host"));
+        assert_eq!(said.as_deref(), Some("`mainworker jobs` lists the jobs of the host"));
         let said = of_client(&problem("something_new", Some("`GET /v1/new` helps")));
         assert_eq!(said.as_deref(), Some("`GET /v1/new` helps"), "where there is no command for it");
         assert_eq!(of_client(&problem("something_new", None)), None);

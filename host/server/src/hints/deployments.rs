@@ -3,6 +3,7 @@
 use crate::deployments::DeploymentRefused;
 use crate::vouched::NotVouched;
 use mainworker_domain::job_name::JobName;
+use mainworker_publishing::key::KeyError;
 use mainworker_publishing::place::RegistryHost;
 use mainworker_publishing::publication::PublicationError;
 use mainworker_publishing::repository::RepositoryError;
@@ -131,9 +132,11 @@ pub(super) fn of_distrust(distrust: &Distrust) -> String {
         | Distrust::ModuleMismatch { .. }
         | Distrust::ManifestMismatch { .. }
         | Distrust::ManifestUnreadable(_)
-        | Distrust::JobMismatch { .. }
         | Distrust::VersionMismatch { .. }
         | Distrust::ClaimsMismatch { .. } => REPUBLISH.to_owned(),
+        Distrust::JobMismatch { found, .. } => {
+            format!("if you named the digest, it is that of `{found}`; otherwise {REPUBLISH}")
+        }
     }
 }
 
@@ -142,6 +145,9 @@ pub fn of_deployment(refused: &DeploymentRefused) -> Option<String> {
     Some(match refused {
         DeploymentRefused::OfFolder => {
             "start the host without `--dev`; with it, put the module into its folder".to_owned()
+        }
+        DeploymentRefused::Invalid { pointer: "/revision", .. } => {
+            "such as `1.4.0`; `mainworker revisions JOB` lists them".to_owned()
         }
         DeploymentRefused::Invalid { .. } | DeploymentRefused::TwoWishes => {
             "such as `mainworker deploy edge-logs@1.4.0 --from oci://registry.example/jobs`".to_owned()
@@ -160,9 +166,9 @@ pub fn of_deployment(refused: &DeploymentRefused) -> Option<String> {
         }
         DeploymentRefused::NotVouched(error) => return of_not_vouched(error),
         DeploymentRefused::Widened(not_allowed) => super::of_not_allowed(not_allowed),
-        DeploymentRefused::Downgrade { job, .. } => {
+        DeploymentRefused::Downgrade { job, found, .. } => {
             format!(
-                "`mainworker rollback {job}` goes back to a revision that ran here; `mainworker revisions {job}` lists them"
+                "`mainworker rollback {job} {found}` goes back to it if it ran here; `mainworker revisions {job}` lists what did"
             )
         }
         DeploymentRefused::NotReady(failure) => return failure.hint.clone(),
@@ -170,7 +176,7 @@ pub fn of_deployment(refused: &DeploymentRefused) -> Option<String> {
             "make room where the host's data folder is".to_owned()
         }
         DeploymentRefused::NotKept(_) => {
-            "the host's own folder of modules is damaged: move `modules/index.json` in its data folder away, start it again, and deploy each job again".to_owned()
+            "`modules/index.json` in the host's data folder is damaged: bring it back from a backup, or move it away, start the host, and bring back each revision that `mainworker revisions JOB` lists: `mainworker deploy JOB@VERSION --from PLACE`".to_owned()
         }
         DeploymentRefused::Stale { job, .. } => {
             format!("look what it is, and deploy again: `mainworker revisions {job}`")
@@ -181,16 +187,19 @@ pub fn of_deployment(refused: &DeploymentRefused) -> Option<String> {
         },
         DeploymentRefused::Undeployed { job } => {
             format!(
-                "`mainworker deploy {job} --from PLACE` brings it back; `mainworker revisions {job}` shows what was deployed"
+                "`mainworker rollback {job} VERSION` brings a revision back that `mainworker revisions {job}` lists; `mainworker deploy {job} --from PLACE` a new one"
             )
         }
         DeploymentRefused::RolledBackAlready { job, .. } => {
             format!("name it: `mainworker rollback {job} sha256:…`; `mainworker revisions {job}` lists them")
         }
         DeploymentRefused::UnknownRevision { job, .. } => format!("`mainworker revisions {job}` lists them"),
-        DeploymentRefused::NoFormer { job } => {
+        DeploymentRefused::NoFormer { job, kept: 2.. } => {
+            format!("name one: `mainworker rollback {job} VERSION`; `mainworker revisions {job}` lists them")
+        }
+        DeploymentRefused::NoFormer { job, .. } => {
             format!(
-                "`mainworker undeploy {job}` takes the job away; `mainworker deploy {job}@VERSION --from PLACE` brings another revision"
+                "`mainworker undeploy {job}` takes the job away; `mainworker deploy {job} --from PLACE` brings a newer revision"
             )
         }
         DeploymentRefused::UnknownDeployment { .. } => {
@@ -201,10 +210,39 @@ pub fn of_deployment(refused: &DeploymentRefused) -> Option<String> {
     })
 }
 
+/// For a job that had a module once.
+pub fn of_job_away(job: &str) -> String {
+    format!(
+        "`mainworker revisions {job}` lists what was deployed, `mainworker rollback {job} VERSION` brings it back"
+    )
+}
+
 /// For a signing key that cannot be had.
 pub fn of_signing_key() -> String {
     "`mainworker key generate FILE` makes one; with `--key env` it stands in MAINWORKER_SIGNING_KEY"
         .to_owned()
+}
+
+/// For a text that is no key of the kind that is wanted.
+pub fn of_key(error: &KeyError) -> String {
+    match error {
+        KeyError::OtherLabel { expected: "PRIVATE KEY", found } if found == "PUBLIC KEY" => {
+            "name the private half, the file without `.pub`".to_owned()
+        }
+        KeyError::OtherLabel { found, .. } if found == "EC PRIVATE KEY" => {
+            "`openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW` makes the kind that is read here of it".to_owned()
+        }
+        KeyError::Encrypted => {
+            "`openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW` takes the passphrase away: keep it where CI keeps secrets"
+                .to_owned()
+        }
+        _ => of_signing_key(),
+    }
+}
+
+/// For versions of which a known key signed none.
+pub fn of_unknown_former() -> String {
+    "if a key of yours signed it, name that under `[trust.keys]` of a settings file for `--settings`: `mainworker key show FILE` prints its public half; if not, look who can write there".to_owned()
 }
 
 /// For a registry that cannot be asked at all.

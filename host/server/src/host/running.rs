@@ -225,6 +225,8 @@ async fn deployed(
         let hint = "mend the permissions there, or name another folder with `--data DIR`";
         Failure::usage("modules_unusable", format!("opening the deployed modules: {error}"), hint)
     })?;
+    // Errors about it are told to whoever may read, which the path of the data folder is not for.
+    let layout = layout.called("modules");
     let modules = Arc::new(DeployedModules::new(layout, policy, Arc::clone(told)));
     // Those that are not current too: tasks that are queued may name them.
     let rows = store.kept_revisions().await.map_err(|error| store_failed(&error))?;

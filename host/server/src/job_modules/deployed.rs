@@ -14,7 +14,8 @@ use mainworker_domain::lifecycle::Timestamp;
 use mainworker_domain::rejection::Rejection;
 use mainworker_publishing::layout::Layout;
 use mainworker_publishing::place::{Wanted, WantedRevision};
-use mainworker_publishing::trust::TrustPolicy;
+use mainworker_publishing::publication::pull;
+use mainworker_publishing::trust::{Distrust, TrustPolicy};
 use mainworker_queue::dispatch::OnEvent;
 use mainworker_queue::verbs::deployments::RevisionRow;
 use mainworker_sandbox::module_file::ModuleFile;
@@ -115,6 +116,26 @@ impl DeployedModules {
     /// Whether a revision is known.
     pub fn knows(&self, job: &JobName, module: Digest) -> bool {
         self.read().known.contains_key(&(job.clone(), module))
+    }
+
+    /// The revision that is known of this version or with this manifest.
+    pub fn named(&self, wanted: &Wanted) -> Option<Pinned> {
+        let pins = self.read();
+        let of_job = pins.known.values().filter(|pinned| pinned.job == wanted.job);
+        let is_named = |pinned: &&Pinned| match &wanted.revision {
+            WantedRevision::Newest => false,
+            WantedRevision::Version(version) => pinned.version == *version,
+            WantedRevision::Manifest(manifest) => pinned.oci_manifest == *manifest,
+        };
+        of_job.filter(is_named).max_by_key(|pinned| pinned.deployed_at).cloned()
+    }
+
+    /// Whether everything that was kept of a revision is there, byte for byte. Who is trusted by now is another matter.
+    pub async fn is_whole(&self, pinned: &Pinned) -> bool {
+        let revision = WantedRevision::Manifest(pinned.oci_manifest);
+        let wanted = Wanted { job: pinned.job.clone(), revision };
+        let pulled = pull(&self.layout, &wanted, &|_, _| ()).await;
+        pulled.is_ok_and(|pulled| !pulled.bundles.is_empty())
     }
 
     /// Removes from the folder what no revision that is known needs. Nobody may be putting something in meanwhile.
@@ -224,7 +245,10 @@ impl DeployedModules {
             });
             let is_damaged = matches!(
                 error,
-                NotVouched::Publication(_) | NotVouched::Module(_) | NotVouched::OtherModule { .. }
+                NotVouched::Publication(_)
+                    | NotVouched::Module(_)
+                    | NotVouched::OtherModule { .. }
+                    | NotVouched::Distrust(Distrust::SignatureMissing { .. })
             );
             let mut failure = Failure::from(error);
             if is_damaged {

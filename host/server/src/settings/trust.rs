@@ -1,5 +1,6 @@
 //! `[trust]` and `[registries]`: whose modules this host runs, and from where they may be taken. Nobody's and nowhere by default.
 
+use crate::small_file;
 use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::lifecycle::Timestamp;
@@ -13,12 +14,12 @@ use mainworker_publishing::trust::{JobPattern, TrustPolicy, TrustedKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Bytes of a file with a public key. An EC key in PEM has 180.
 const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
+/// Bytes of a file with a password or with certificate authorities. All those of Debian have 220 kB.
+const REGISTRY_FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// `[trust]`.
 #[derive(Debug, Default)]
@@ -66,7 +67,8 @@ impl RegistrySettings {
 }
 
 fn read(what: &str, path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("reading its {what}, `{}`: {error}", path.display()))
+    small_file::read_text(path, REGISTRY_FILE_BYTES_MAX)
+        .map_err(|error| format!("reading its {what}, `{}`: {error}", path.display()))
 }
 
 impl TrustSettings {
@@ -164,7 +166,7 @@ fn read_public_key(key: &Table<'_>, folder: &Path) -> Result<PublicKey, TableErr
     match (key.string("file")?, key.string("pem")?) {
         (Some(file), None) => {
             let path = folder.join(file);
-            let pem = read_limited(&path).map_err(|error| {
+            let pem = small_file::read_text(&path, KEY_FILE_BYTES_MAX).map_err(|error| {
                 key.invalid(
                     "file",
                     &path.display().to_string(),
@@ -181,16 +183,6 @@ fn read_public_key(key: &Table<'_>, folder: &Path) -> Result<PublicKey, TableErr
         (None, None) => Err(key.error("file", TableProblem::MissingKey)),
         (Some(_), Some(_)) => Err(key.invalid("pem", "both", "expected `file` or `pem`, one of them")),
     }
-}
-
-fn read_limited(path: &Path) -> io::Result<String> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("found something else, expected a file"));
-    }
-    let mut text = String::new();
-    file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 fn read_required(table: &Table<'_>) -> Result<BTreeSet<Predicate>, TableError> {
