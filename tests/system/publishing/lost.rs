@@ -3,6 +3,7 @@
 use super::World;
 use super::attacks::Attacker;
 use crate::serving::Serving;
+use mainworker_domain::lifecycle::Timestamp;
 use serde_json::{Value, json};
 use std::fs;
 
@@ -90,8 +91,8 @@ fn a_key_whose_time_is_over_does_not_hinder_that() {
     let serving = world.serve();
     let last = revisions(&serving)[0]["lastDeployedAt"].as_str().unwrap().to_owned();
     drop(serving.stop());
-    let until = last.replace('Z', "").parse::<String>().unwrap();
-    let until = format!("valid-until = \"{}9Z\"", &until[..until.len() - 1]);
+    let until = Timestamp::from_ms(Timestamp::parse(&last).unwrap().as_ms() + 1);
+    let until = format!("valid-until = \"{until}\"");
     let serving = world.host.serve_deployed(&World::settings(&until));
     restored(&serving, "echo@0.2.0");
     assert_eq!(serving.echoes()["result"], json!({ "n": 7 }));
