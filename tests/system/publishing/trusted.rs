@@ -96,6 +96,26 @@ fn settings_that_name_what_cannot_be_had_or_meant() {
     insta::assert_snapshot!(over.stdout(), @"`mainworker.toml`: can be used, 0 mounts, 1 trusted key, 1 place of modules");
 }
 
+/// Whoever signs a version with the next key as well can revoke the former without a deployment.
+#[test]
+fn a_version_that_two_keys_signed_goes_on_when_one_of_them_is_revoked() {
+    let world = World::new();
+    world.published("0.1.0");
+    drop(world.host.mainworker(&["key", "generate", "next.key"]).finish().exits(0));
+    let also = world.publish_with("echo", "next.key").finish().exits(0).stderr();
+    assert!(also.contains("echo 0.1.0 is there; it is signed with this key too now"), "{also}");
+    let both = World::settings("[trust.keys.next]\nfile = \"next.key.pub\"\njobs = [\"*\"]");
+    let serving = world.host.serve_deployed(&both);
+    drop(serving.deploy("echo").finish().exits(0));
+    drop(serving.stop());
+    for revoked in ["ci", "next"] {
+        let settings = both.replace("[trust]\n", &format!("[trust]\nrevoked-keys = [\"{revoked}\"]\n"));
+        let serving = world.host.serve_deployed(&settings);
+        assert_eq!(serving.echoes()["result"], json!({ "n": 7 }), "without {revoked}");
+        drop(serving.stop());
+    }
+}
+
 /// What was deployed goes on running when its key's time is over, and not when the key, the module or the version is refused.
 #[test]
 fn what_is_revoked_afterwards_is_neither_loaded_nor_run() {

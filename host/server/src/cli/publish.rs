@@ -307,7 +307,10 @@ fn check_allowed(args: &PublishArgs, ready: &[Ready]) -> Result<(), Failure> {
         }
     }
     if args.json && !refused.is_empty() {
-        let shown = |(one, not_allowed): &(&Ready, NotAllowed)| json!({ "job": one.job.as_str(), "version": one.version, "notAllowed": not_allowed.names });
+        let shown = |(one, not_allowed): &(&Ready, NotAllowed)| {
+            let NotAllowed { job, names } = not_allowed;
+            json!({ "job": job.as_str(), "version": one.version, "notAllowed": names })
+        };
         let refused: Vec<_> = refused.iter().map(shown).collect();
         let shown = json!({ "to": args.to.to_string(), "published": [], "refused": refused });
         terminal::print_json(&shown.to_string())?;
