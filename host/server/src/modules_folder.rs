@@ -5,9 +5,9 @@ use mainworker_domain::digest::Digest;
 use mainworker_domain::job_name::JobName;
 use mainworker_domain::limits::MODULE_BYTES_MAX;
 use mainworker_domain::rejection::Rejection;
+use mainworker_publishing::repository::digest_of;
 use mainworker_sandbox::module_file::ModuleFile;
 use mainworker_sandbox::refusal::ModuleRefusal;
-use sha2::{Digest as _, Sha256};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -74,7 +74,7 @@ impl ModulesFolder {
         revision: Digest,
     ) -> Result<Option<Result<ModuleFile, Digest>>, Failure> {
         let Some(bytes) = self.bytes(name)? else { return Ok(None) };
-        match Digest::from_sha256(Sha256::digest(&bytes).into()) {
+        match digest_of(&bytes) {
             found if found == revision => self.named(name, bytes).map(Ok).map(Some),
             found => Ok(Some(Err(found))),
         }

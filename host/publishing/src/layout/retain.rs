@@ -5,7 +5,7 @@ use crate::publication::{INDEX_MEDIA_TYPE, MANIFEST_MEDIA_TYPE, referrers_tag};
 use crate::repository::RepositoryError;
 use mainworker_domain::digest::Digest;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Layout {
     /// Removes everything but these manifests with all that they name and the statements about them; how many contents went.
@@ -26,20 +26,24 @@ impl Layout {
         let doing = self.doing("making room in");
         let writer = self.folder.lock(&doing)?;
         let mut index = self.read_index(&doing)?;
-        let lists: BTreeSet<String> = manifests.iter().map(|&manifest| referrers_tag(manifest)).collect();
-        let tags: BTreeSet<&str> = index.manifests().filter_map(|(tag, _)| tag).collect();
+        let mut tagged: BTreeMap<&str, Vec<Digest>> = BTreeMap::new();
+        for (tag, digest) in index.manifests() {
+            tagged.entry(tag.unwrap_or_default()).or_default().extend(digest);
+        }
+        let mut open: Vec<Digest> = manifests.iter().copied().collect();
         for &manifest in manifests {
             let list = referrers_tag(manifest);
-            // What was signed about it may be there and only not be found.
-            if !tags.contains(list.as_str()) && self.read_manifest(manifest).is_ok() {
-                let problem =
-                    format!("`{}` has no entry of `{list}`, so nothing is removed", super::index::FILE);
-                return Err(RepositoryError::Malformed { doing, problem });
+            match tagged.get(list.as_str()) {
+                Some(listed) => open.extend(listed),
+                // What was signed about it may be there and only not be found.
+                None if self.read_manifest(manifest).is_ok() => {
+                    let problem =
+                        format!("`{}` has no entry of `{list}`, so nothing is removed", super::index::FILE);
+                    return Err(RepositoryError::Malformed { doing, problem });
+                }
+                None => {}
             }
         }
-        let listed = index.manifests().filter(|(tag, _)| tag.is_some_and(|tag| lists.contains(tag)));
-        let listed = listed.filter_map(|(_, digest)| digest);
-        let mut open: Vec<Digest> = manifests.iter().copied().chain(listed).collect();
         let mut needed = BTreeSet::new();
         while let Some(digest) = open.pop() {
             if !needed.insert(digest) {

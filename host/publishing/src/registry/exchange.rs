@@ -158,7 +158,7 @@ impl Exchange {
                 origin_of(&uri).ok_or_else(|| doing.malformed("its URL is none of http or https"))?;
             is_at_home &= origin == self.origin;
             let request = self.request(ask, &uri, is_at_home);
-            let answer = self.transport.head(doing, request, ask.progress).await?;
+            let mut answer = self.transport.head(doing, request, ask.progress).await?;
             let status = answer.status();
             if status == StatusCode::UNAUTHORIZED && is_at_home && !was_asked {
                 was_asked = true;
@@ -173,7 +173,6 @@ impl Exchange {
                 }
                 uri = self.location(doing, &origin, answer.headers())?;
             } else {
-                let mut answer = answer;
                 if !is_at_home {
                     answer.extensions_mut().insert(FromElsewhere);
                 }

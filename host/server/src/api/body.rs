@@ -1,6 +1,6 @@
 //! Reading the body of a request: within its size and time, and only as the JSON that was meant.
 
-use super::fields::wrong_type;
+use super::fields::{missing, wrong_type};
 use super::limits::{
     BODY_READ, DISCARD, DISCARDED_BYTES_MAX, SCHEDULES_BODY_BYTES_MAX, SMALL_BODY_BYTES_MAX,
 };
@@ -189,7 +189,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
 /// the intake.
 pub(super) fn task(bytes: &[u8]) -> Result<Asked, ApiError> {
     let [envelope, options] = fields(bytes, TASK_FIELDS)?;
-    let envelope = envelope.ok_or(ApiError::MissingField { what: "the request", field: "envelope" })?;
+    let envelope = envelope.ok_or_else(|| missing("envelope"))?;
     let options = options.map(read_options).transpose()?.unwrap_or_default();
     Ok(Asked { envelope: envelope.get().to_owned(), options })
 }
@@ -197,7 +197,7 @@ pub(super) fn task(bytes: &[u8]) -> Result<Asked, ApiError> {
 /// The request for many tasks: `{"tasks": [{"envelope": {…}, "options": {…}}, …]}`.
 pub(super) fn batch(bytes: &[u8]) -> Result<Vec<Asked>, ApiError> {
     let [tasks] = fields(bytes, &["tasks"])?;
-    let tasks = tasks.ok_or(ApiError::MissingField { what: "the request", field: "tasks" })?.get();
+    let tasks = tasks.ok_or_else(|| missing("tasks"))?.get();
     let found = raw_type(tasks);
     let tasks: Vec<&RawValue> = serde_json::from_str(tasks).map_err(|_| ApiError::WrongType {
         pointer: "/tasks".to_owned(),

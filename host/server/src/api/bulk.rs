@@ -5,7 +5,7 @@
 //! over is for another request.
 
 use super::body::{self, Kind, object};
-use super::fields::flag;
+use super::fields::{flag, missing};
 use super::limits::{BULK, PAGE_TASKS_EXAMINED_MAX, PAGE_TASKS_MAX};
 use super::problem::ApiError;
 use super::{Api, filter};
@@ -115,7 +115,7 @@ fn read(bytes: &[u8], verb: Verb) -> Result<(Filter, bool), ApiError> {
     let body = body::small(bytes, &["filter", "preview"])?;
     let preview = flag(&body["preview"], "preview")?;
     if body["filter"].is_null() {
-        return Err(ApiError::MissingField { what: "the request", field: "filter" });
+        return Err(missing("filter"));
     }
     let fields = object(&body["filter"], "the filter", "/filter", filter::FIELDS)?;
     let mut filter = filter::read(&filter::of_json(fields, "/filter")?)?;

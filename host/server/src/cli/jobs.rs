@@ -1,7 +1,7 @@
 //! `mainworker jobs`: which jobs there are, and what one of them is.
 
 use super::module::{describe, describe_job, to_json};
-use super::remote::{RemoteArgs, print_json};
+use super::remote::{RemoteArgs, print_json, short_revision};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::hints;
@@ -127,9 +127,8 @@ fn list(whose: &Whose, as_json: bool) -> Result<ExitCode, Failure> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["JOB", "VERSION", "REVISION", "SOURCES", "SUMMARY"]);
     for job in &jobs {
-        let digits = job.revision.strip_prefix("sha256:").unwrap_or(&job.revision);
-        let digits: String = digits.chars().take(12).collect();
-        let cells = [&job.name, &job.version, &digits, &job.sources.join(", "), &job.summary];
+        let revision = short_revision(&job.revision);
+        let cells = [&job.name, &job.version, &revision, &job.sources.join(", "), &job.summary];
         table.add_row(cells.map(|cell| terminal::printable(cell).into_owned()));
     }
     terminal::print(&table.trim_fmt())?;

@@ -152,7 +152,7 @@ fn row(task: &TaskInfo, now: Timestamp) -> Row {
         wait,
         run,
     ];
-    Row { cells: cells.iter().map(|cell| terminal::printable_line(cell).into_owned()).collect(), state }
+    Row::of(cells, state)
 }
 
 /// How long a task waited since it could have begun, and how long its newest attempt ran.

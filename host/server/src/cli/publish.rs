@@ -163,17 +163,6 @@ fn warn_of_readers(key: &Path) {
     }
 }
 
-/// What became of one module.
-struct Done {
-    job: JobName,
-    version: String,
-    module: Digest,
-    published: Published,
-    difference: Difference,
-    /// The version that it was compared with; none for a first one.
-    former: Option<Version>,
-}
-
 /// A module that is signed and not yet pushed.
 struct Ready {
     job: JobName,
@@ -184,6 +173,12 @@ struct Ready {
     difference: Difference,
     /// The version that it was compared with; none for a first one.
     former: Option<Version>,
+}
+
+/// What became of it.
+struct Done {
+    ready: Ready,
+    published: Published,
 }
 
 /// Who publishes.
@@ -207,18 +202,18 @@ impl Publisher<'_> {
         }
         check_allowed(self.args, &ready)?;
         let mut done = Vec::new();
-        for Ready { publication, there, difference, former, job, version } in ready {
-            let published = match there {
+        for ready in ready {
+            let Ready { job, publication, .. } = &ready;
+            let published = match ready.there {
                 Some(manifest) => Published {
                     manifest,
                     tag: publication.tag().to_owned(),
                     was_tagged: true,
                     was_there: true,
                 },
-                None => push(repository, &job, &publication).await?,
+                None => push(repository, job, publication).await?,
             };
-            let module = publication.module().descriptor.digest;
-            done.push(Done { job, version, module, published, difference, former });
+            done.push(Done { ready, published });
         }
         Ok(done)
     }
@@ -327,44 +322,39 @@ fn show(job: &JobName, former: &Version, difference: &Difference, allowed: &[Str
 
 fn print(args: &PublishArgs, done: &[Done]) -> Result<(), Failure> {
     if args.json {
-        let list = |done: &Done| {
+        let list = |Done { ready, published }: &Done| {
             json!({
-                "job": done.job.as_str(),
-                "version": done.version,
-                "tag": done.published.tag,
-                "module": done.module.to_string(),
-                "manifest": done.published.manifest.to_string(),
-                "wasThere": done.published.was_there,
-                "isFirst": done.former.is_none(),
-                "comparedWith": done.former.as_ref().map(Version::to_string),
-                "widenings": done.difference.widenings.iter().map(|one| &one.name).collect::<Vec<_>>(),
+                "job": ready.job.as_str(),
+                "version": ready.version,
+                "tag": published.tag,
+                "module": ready.publication.module().descriptor.digest.to_string(),
+                "manifest": published.manifest.to_string(),
+                "wasThere": published.was_there,
+                "isFirst": ready.former.is_none(),
+                "comparedWith": ready.former.as_ref().map(Version::to_string),
+                "widenings": ready.difference.widenings.iter().map(|one| &one.name).collect::<Vec<_>>(),
             })
         };
         let shown: Vec<_> = done.iter().map(list).collect();
         return terminal::print_json(&json!({ "to": args.to.to_string(), "published": shown }).to_string());
     }
-    for done in done {
-        let release = format!("{} {}, manifest {}", done.job, done.version, done.published.manifest);
-        if done.published.was_there {
+    for Done { ready, published } in done {
+        let Ready { job, version, difference, former, .. } = ready;
+        let release = format!("{job} {version}, manifest {}", published.manifest);
+        if published.was_there {
             terminal::print(&format!("there already: {release}"))?;
             continue;
         }
-        match &done.former {
-            _ if done.published.was_tagged => {
-                terminal::note(&format!(
-                    "{} {} is there; it is signed with this key too now",
-                    done.job, done.version
-                ));
+        match former {
+            _ if published.was_tagged => {
+                terminal::note(&format!("{job} {version} is there; it is signed with this key too now"));
             }
             None => {
-                let all = difference::shown(&done.difference, &[]);
-                terminal::note(&format!(
-                    "{} is published for the first time; all that it may do:\n{all}",
-                    done.job
-                ));
+                let all = difference::shown(difference, &[]);
+                terminal::note(&format!("{job} is published for the first time; all that it may do:\n{all}"));
             }
-            Some(_) if done.difference.is_empty() => {}
-            Some(former) => show(&done.job, former, &done.difference, &args.allow.allowed),
+            Some(_) if difference.is_empty() => {}
+            Some(former) => show(job, former, difference, &args.allow.allowed),
         }
         terminal::print(&format!("published {release}"))?;
     }

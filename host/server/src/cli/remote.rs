@@ -200,6 +200,12 @@ pub(super) async fn now_for(client: &Client, moments: impl IntoIterator<Item = M
     if moments.into_iter().any(Moment::is_away) { host_now(client).await } else { client.host_now() }
 }
 
+/// A revision as people compare it: as many digits as name one.
+pub(super) fn short_revision(revision: &str) -> String {
+    let digest = revision.rsplit(':').next().unwrap_or(revision);
+    digest.chars().take(12).collect()
+}
+
 /// Prints an answer as JSON.
 pub(super) fn print_json(answer: &impl Serialize) -> Result<(), Failure> {
     terminal::print(&json(answer)?)

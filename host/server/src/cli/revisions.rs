@@ -1,6 +1,6 @@
 //! `mainworker revisions`, `rollback` and `undeploy`: which revisions of a job a host keeps, and which one runs.
 
-use super::remote::{Align, Column, RemoteArgs, Row, TaskTable, print_json};
+use super::remote::{Align, Column, RemoteArgs, Row, TaskTable, print_json, short_revision};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal;
@@ -101,8 +101,8 @@ fn shown(list: &RevisionList, columns: Option<u16>) -> String {
 }
 
 fn revision(revision: &RevisionInfo) -> Row {
-    row([
-        digits(&revision.revision),
+    let cells = [
+        short_revision(&revision.revision),
         revision.version.clone(),
         if revision.current { "current" } else { "former" }.to_owned(),
         revision.open_tasks.to_string(),
@@ -110,27 +110,19 @@ fn revision(revision: &RevisionInfo) -> Row {
         revision.key.clone(),
         revision.last_deployed_at.clone(),
         revision.deployed_by.clone(),
-    ])
+    ];
+    Row::of(cells, None)
 }
 
 fn change(entry: &DeploymentEntry) -> Row {
-    row([
+    let cells = [
         entry.at.clone(),
         entry.change.clone(),
-        digits(&entry.revision),
+        short_revision(&entry.revision),
         entry.by.clone(),
         entry.allowed_widenings.join(" "),
-    ])
-}
-
-fn row<const CELLS: usize>(cells: [String; CELLS]) -> Row {
-    let cells = cells.iter().map(|cell| terminal::printable_line(cell).into_owned());
-    Row { cells: cells.collect(), state: None }
-}
-
-/// As many digits of a digest as name a revision.
-fn digits(revision: &str) -> String {
-    revision.strip_prefix("sha256:").unwrap_or(revision).chars().take(12).collect()
+    ];
+    Row::of(cells, None)
 }
 
 pub(super) fn rollback(args: &RollbackArgs) -> Result<ExitCode, Failure> {

@@ -79,12 +79,13 @@ fn shown(stats: &Stats, now: Timestamp, columns: Option<u16>) -> String {
         .running
         .iter()
         .map(|attempt| {
-            row(vec![
+            let cells = [
                 attempt.task_id.clone(),
                 attempt.job.clone(),
                 attempt.attempt.to_string(),
                 shown_since(&attempt.started_at, now),
-            ])
+            ];
+            Row::of(cells, None)
         })
         .collect();
     let jobs: Vec<Row> = stats
@@ -98,7 +99,7 @@ fn shown(stats: &Stats, now: Timestamp, columns: Option<u16>) -> String {
                 (None, true) => "paused".to_owned(),
                 (None, false) => String::new(),
             };
-            row([vec![job.name.clone()], counts.to_vec(), vec![standing]].concat())
+            Row::of([job.name.clone()].into_iter().chain(counts).chain([standing]), None)
         })
         .collect();
     for (columns_of, rows) in [(RUNNING, running), (JOBS, jobs)] {
@@ -108,8 +109,4 @@ fn shown(stats: &Stats, now: Timestamp, columns: Option<u16>) -> String {
         }
     }
     lines.join("\n")
-}
-
-fn row(cells: Vec<String>) -> Row {
-    Row { cells: cells.iter().map(|cell| terminal::printable_line(cell).into_owned()).collect(), state: None }
 }

@@ -1,6 +1,6 @@
 //! `mainworker status`: all that a host says about one task.
 
-use super::remote::{RemoteArgs, print_json, shown_ms, shown_since};
+use super::remote::{RemoteArgs, print_json, short_revision, shown_ms, shown_since};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::terminal;
@@ -44,7 +44,7 @@ fn card(task: &Task, now: Timestamp) -> String {
     let time = |moment: &str| format!("{moment} ({})", shown_since(moment, now));
     let wish = if task.cancel_requested { ", a cancel is wanted" } else { "" };
     row("task", Some(task.task_id.clone()));
-    row("job", Some(format!("{} {}", task.job, short(&task.revision))));
+    row("job", Some(format!("{} {}", task.job, short_revision(&task.revision))));
     row("state", Some(format!("{}{wish}", task.state)));
     row("outcome", task.outcome.clone());
     // Of one that has its result, how far it had come is no news.
@@ -82,12 +82,6 @@ fn card(task: &Task, now: Timestamp) -> String {
     lines.join("\n")
 }
 
-/// A digest as people compare it.
-fn short(revision: &str) -> String {
-    let digest = revision.rsplit(':').next().unwrap_or(revision);
-    digest.chars().take(12).collect()
-}
-
 fn shown_error(error: &ErrorInfo) -> String {
     let hint = error.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
     format!("{}: {}{hint}", error.code, error.message)
@@ -116,7 +110,7 @@ fn shown_attempt(attempt: &AttemptInfo, task: &Task) -> String {
         parts.push(format!("{} log lines over the limit", attempt.log_lines_dropped));
     }
     if attempt.revision != task.revision {
-        parts.push(format!("revision {}", short(&attempt.revision)));
+        parts.push(format!("revision {}", short_revision(&attempt.revision)));
     }
     parts.push(format!("on {}", attempt.host));
     let shown = parts.join(" · ");

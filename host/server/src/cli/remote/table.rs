@@ -1,5 +1,6 @@
 //! Tables of tasks, of running attempts and of jobs. On a terminal they fit its width and are coloured by state.
 
+use crate::terminal;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row as Cells, Table, Width, presets};
 use mainworker_domain::lifecycle::State;
@@ -31,6 +32,14 @@ pub(in crate::cli) struct Row {
     pub(in crate::cli) cells: Vec<String>,
     /// What colours it.
     pub(in crate::cli) state: Option<State>,
+}
+
+impl Row {
+    /// Of texts from elsewhere, each of which stays within its cell.
+    pub(in crate::cli) fn of(cells: impl IntoIterator<Item = String>, state: Option<State>) -> Self {
+        let cells = cells.into_iter().map(|cell| terminal::printable_line(&cell).into_owned());
+        Self { cells: cells.collect(), state }
+    }
 }
 
 /// A table that can go on: the lines of the next page stand below those of the last.

@@ -66,7 +66,7 @@ pub(super) fn backfill(args: &BackfillArgs) -> Result<ExitCode, Failure> {
 fn row(run: &BackfilledInfo) -> Row {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let cells = [run.at.clone(), run.fate.clone(), text(&run.task_id), text(&run.problem)];
-    Row { cells: cells.iter().map(|cell| terminal::printable_line(cell).into_owned()).collect(), state: None }
+    Row::of(cells, None)
 }
 
 /// How many there are of each fate.

@@ -59,7 +59,7 @@ fn row(schedule: &ScheduleInfo, now: Timestamp) -> Row {
         schedule.runs.to_string(),
         schedule.missed.to_string(),
     ];
-    Row { cells: cells.iter().map(|cell| terminal::printable_line(cell).into_owned()).collect(), state: None }
+    Row::of(cells, None)
 }
 
 /// How it stands, in a few words: `active`, `paused`, `ended: once`, each with `, problem` if there was one.

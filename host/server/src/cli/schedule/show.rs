@@ -162,5 +162,5 @@ fn row(run: &OccurrenceInfo, zone: &str) -> Row {
     let outcome = run.outcome.clone().filter(|outcome| run.state.as_ref() != Some(outcome));
     let at = on_clock(&run.at, zone).unwrap_or_else(|| run.at.clone());
     let cells = [at, run.fate.clone(), text(&run.task_id), text(&run.state), text(&outcome)];
-    Row { cells: cells.iter().map(|cell| terminal::printable_line(cell).into_owned()).collect(), state }
+    Row::of(cells, state)
 }
