@@ -296,18 +296,13 @@ impl ApiError {
             Self::UnknownField { .. } => "unknown_field",
             Self::WrongType { .. } => "wrong_type",
             Self::Options(error) => error.code(),
-            Self::NotTaken(failure) => match failure.code.as_str() {
-                "module_unavailable" => "module_unavailable",
-                // Many codes for people who build and publish modules; for clients they are one.
-                _ if failure.exit == ExitCode::Refused => "module_refused",
-                code => code,
-            },
+            Self::NotTaken(failure) => code_of(failure),
             Self::UnknownTask { .. } => "unknown_task",
             Self::UnknownToken { .. } => "unknown_token",
             Self::TokenInvalid { .. } => "token_invalid",
-            Self::Schedule { refused, .. } => match refused.code() {
-                code if code.starts_with("module_") && code != "module_unavailable" => "module_refused",
-                code => code,
+            Self::Schedule { refused, .. } => match refused.as_ref() {
+                ScheduleRefused::NotTaken { failure, .. } => code_of(failure),
+                refused => refused.code(),
             },
             Self::Deployment(refused) => match refused.as_ref() {
                 DeploymentRefused::NotReady(_) => "module_refused",
@@ -424,6 +419,15 @@ fn shown_pointer(pointer: &str) -> String {
     if pointer.is_empty() { "the request".to_owned() } else { format!("`{pointer}`") }
 }
 
+/// The code of a task that is not taken. Many are for people who build and publish modules; for clients they are one.
+fn code_of(failure: &Failure) -> &str {
+    match failure.code.as_str() {
+        "module_unavailable" => "module_unavailable",
+        _ if failure.exit == ExitCode::Refused => "module_refused",
+        code => code,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::status::STATUSES;
@@ -433,6 +437,7 @@ mod tests {
     use mainworker_domain::rate::{OverRate, RateLimit, RateOf, RateProblem};
     use mainworker_domain::rejection::Rejection;
     use mainworker_domain::rejection::{JsonProblem, Rejected, RejectionCode};
+    use mainworker_domain::schedule::ScheduleName;
     use std::collections::BTreeSet;
 
     /// One rejection of each kind.
@@ -552,6 +557,20 @@ mod tests {
         let problem = ApiError::from(store).problem();
         assert_eq!((problem.code.as_str(), problem.status), ("store_unavailable", 503));
         assert!(!format!("{problem:?}").contains("secret-place"));
+    }
+
+    #[test]
+    fn a_module_that_cannot_be_used_is_one_code_for_tasks_and_schedules() {
+        let revoked = || {
+            let failure = Failure::unavailable("the key was revoked", "");
+            Box::new(Failure { code: "key_revoked".to_owned(), ..failure })
+        };
+        let name = ScheduleName::parse("nightly").unwrap();
+        let refused = Box::new(ScheduleRefused::NotTaken { name, failure: revoked() });
+        for error in [ApiError::NotTaken(revoked()), ApiError::Schedule { pointer: None, refused }] {
+            let problem = error.problem();
+            assert_eq!((problem.code.as_str(), problem.status), ("module_refused", 503));
+        }
     }
 
     #[test]
